@@ -1,0 +1,154 @@
+//! Slots: the civil times that a schedule names, before any zone is asked. Both languages compile to this.
+
+use super::civil::{DAY_SECS, Month};
+
+/// The days of a month on which a schedule runs; what differs between cron and calendar expressions.
+pub(super) trait DayRule {
+    /// Bits 1 to 31, none beyond the month's length.
+    fn days_of(&self, month: &Month) -> u32;
+}
+
+/// Years, months, days and times of day, each as a set; a slot is in all of them.
+#[derive(Clone, Debug)]
+pub(super) struct Slots<D> {
+    /// None is every year.
+    pub years: Option<YearSet>,
+    /// Bits 1 to 12.
+    pub months: u16,
+    pub days: D,
+    pub times: Times,
+}
+
+impl<D: DayRule> Slots<D> {
+    /// The first slot in `from..until`, local seconds.
+    pub fn first(&self, from: i64, until: i64) -> Option<i64> {
+        if from >= until {
+            return None;
+        }
+        let (mut month, date) = Month::of_day(from.div_euclid(DAY_SECS));
+        let time = from.rem_euclid(DAY_SECS) as u32;
+        let mut slot = if self.has_month(&month) { self.in_month(&month, date, time) } else { None };
+        // Bounded: every turn moves on a month, and `until` is at most a few hundred years away.
+        while slot.is_none() {
+            month = self.month_after(&month)?;
+            if month.first_day * DAY_SECS >= until {
+                return None;
+            }
+            slot = self.in_month(&month, 1, 0);
+        }
+        slot.filter(|at| *at < until)
+    }
+
+    fn has_month(&self, month: &Month) -> bool {
+        self.months >> month.month & 1 == 1 && self.years.is_none_or(|years| years.has(month.year))
+    }
+
+    /// The first month after `month` that is in both sets.
+    fn month_after(&self, month: &Month) -> Option<Month> {
+        let later = u32::from(self.months) >> month.month >> 1;
+        if later != 0 && self.years.is_none_or(|years| years.has(month.year)) {
+            return Some(Month::new(month.year, month.month + 1 + later.trailing_zeros() as u8));
+        }
+        let year = match self.years {
+            None => month.year + 1,
+            Some(years) => years.first_from(month.year + 1)?,
+        };
+        Some(Month::new(year, self.months.trailing_zeros() as u8))
+    }
+
+    /// The first slot of a month at `time` (seconds of the day) on day `date`, or later.
+    fn in_month(&self, month: &Month, date: u8, time: u32) -> Option<i64> {
+        let days = self.days.days_of(month);
+        let at = |date: u32, time: u32| (month.first_day + i64::from(date) - 1) * DAY_SECS + i64::from(time);
+        if days >> date & 1 == 1
+            && let Some(time) = self.times.first_from(time)
+        {
+            return Some(at(u32::from(date), time));
+        }
+        // Bits above `date`; two shifts, as 31 + 1 would be one too many for one.
+        let later = days >> date >> 1;
+        (later != 0).then(|| at(u32::from(date) + 1 + later.trailing_zeros(), self.times.first()))
+    }
+}
+
+/// Times of day. None of the sets is empty: a parser that finds no value refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Times {
+    /// Bits 0 to 23.
+    pub hours: u32,
+    /// Bits 0 to 59.
+    pub minutes: u64,
+    /// Bits 0 to 59.
+    pub seconds: u64,
+}
+
+impl Times {
+    /// The first time of a day, in seconds from midnight.
+    fn first(&self) -> u32 {
+        self.hours.trailing_zeros() * 3_600 + self.first_of_hour()
+    }
+
+    /// The first time at or after `time`, seconds from midnight.
+    fn first_from(&self, time: u32) -> Option<u32> {
+        let (hour, minute, second) = (time / 3_600, time / 60 % 60, time % 60);
+        if self.hours >> hour & 1 == 1 {
+            if self.minutes >> minute & 1 == 1
+                && let Some(second) = bit_from(self.seconds, second)
+            {
+                return Some(hour * 3_600 + minute * 60 + second);
+            }
+            if let Some(minute) = bit_from(self.minutes, minute + 1) {
+                return Some(hour * 3_600 + minute * 60 + self.seconds.trailing_zeros());
+            }
+        }
+        let hour = bit_from(u64::from(self.hours), hour + 1)?;
+        Some(hour * 3_600 + self.first_of_hour())
+    }
+
+    fn first_of_hour(&self) -> u32 {
+        self.minutes.trailing_zeros() * 60 + self.seconds.trailing_zeros()
+    }
+}
+
+/// The lowest set bit at or above `from`, which is at most 60.
+fn bit_from(bits: u64, from: u32) -> Option<u32> {
+    let rest = bits >> from;
+    (rest != 0).then(|| from + rest.trailing_zeros())
+}
+
+/// First and last year that calendar expressions know, as systemd's.
+pub(super) const YEAR_MIN: i64 = 1970;
+pub(super) const YEAR_MAX: i64 = 2199;
+
+/// A set of the years 1970 to 2199.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct YearSet([u64; 4]);
+
+impl YearSet {
+    /// Every year of the range.
+    pub fn all() -> Self {
+        let mut years = Self::default();
+        (YEAR_MIN..=YEAR_MAX).for_each(|year| years.insert(year));
+        years
+    }
+
+    /// Adds `year`; one outside the range is left out.
+    pub fn insert(&mut self, year: i64) {
+        if (YEAR_MIN..=YEAR_MAX).contains(&year) {
+            let bit = (year - YEAR_MIN) as usize;
+            self.0[bit / 64] |= 1 << (bit % 64);
+        }
+    }
+
+    pub fn has(&self, year: i64) -> bool {
+        (YEAR_MIN..=YEAR_MAX).contains(&year) && {
+            let bit = (year - YEAR_MIN) as usize;
+            self.0[bit / 64] >> (bit % 64) & 1 == 1
+        }
+    }
+
+    /// The first year of the set at or after `year`.
+    pub fn first_from(&self, year: i64) -> Option<i64> {
+        (year.max(YEAR_MIN)..=YEAR_MAX).find(|year| self.has(*year))
+    }
+}
