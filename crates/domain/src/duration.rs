@@ -56,7 +56,8 @@ pub fn parse_duration_ms(text: &str) -> Result<u64, DurationError> {
 ///
 /// Weeks are left out on purpose: "10 d" is read faster than "1 w 3 d".
 pub fn format_duration(secs: u64) -> String {
-    let parts: Vec<String> = parts(secs, &UNITS[1..]).take(2).map(|(count, unit)| format!("{count} {}", unit.2)).collect();
+    let parts: Vec<String> =
+        parts(secs, &UNITS[1..]).take(2).map(|(count, unit)| format!("{count} {}", unit.2)).collect();
     if parts.is_empty() { "0 s".to_owned() } else { parts.join(" ") }
 }
 
@@ -135,8 +136,23 @@ mod tests {
     #[test]
     fn duration_refuses_the_rest() {
         let bad = [
-            "", " ", "-5m", "+5m", "1.5h", "5x", "5M", "m", "h5", "5m5m", "5m1h", "1h30", "5 m", "18446744073709551616",
-            "18446744073709551615w", "\u{665}m", "1e3s",
+            "",
+            " ",
+            "-5m",
+            "+5m",
+            "1.5h",
+            "5x",
+            "5M",
+            "m",
+            "h5",
+            "5m5m",
+            "5m1h",
+            "1h30",
+            "5 m",
+            "18446744073709551616",
+            "18446744073709551615w",
+            "\u{665}m",
+            "1e3s",
         ];
         for text in bad {
             let error = parse_duration_secs(text).unwrap_err();
@@ -159,7 +175,14 @@ mod tests {
 
     #[test]
     fn duration_words_name_two_units() {
-        let cases = [(0, "0 s"), (45, "45 s"), (300, "5 min"), (5_400, "1 h 30 min"), (183_600, "2 d 3 h"), (90_061, "1 d 1 h")];
+        let cases = [
+            (0, "0 s"),
+            (45, "45 s"),
+            (300, "5 min"),
+            (5_400, "1 h 30 min"),
+            (183_600, "2 d 3 h"),
+            (90_061, "1 d 1 h"),
+        ];
         for (secs, words) in cases {
             assert_eq!(format_duration(secs), words);
         }

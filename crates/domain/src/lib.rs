@@ -4,10 +4,12 @@
 //! beside this crate enforces it. Time enters as the append time of records, ids are derived from causes.
 
 pub mod assertion;
+pub mod channel_rules;
 pub mod codec;
 pub mod command;
 pub mod delivery;
 pub mod duration;
+pub mod egress;
 pub mod engine;
 pub mod field_error;
 pub mod ids;

@@ -1,5 +1,7 @@
 //! Next runs against other engines, from the files that `fixtures/generate.py` writes. Cases in which an
 //! oracle is known to differ from our rule are left out there, with the reason.
+//!
+//! New time zone data may move runs that lie in the future; then the files are generated again.
 
 use domain::schedule::Schedule;
 use domain::time::UnixMs;

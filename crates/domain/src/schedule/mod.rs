@@ -1,7 +1,9 @@
-//! Schedules: when a monitored job is expected to run. `docs/` has the rule; this is its only implementation.
+//! Schedules: when a monitored job is expected to run.
 //!
-//! `next` of a schedule is the first instant strictly after another. Text is parsed into bit masks once, and
-//! every search is bounded: no expression, zone or instant can make it panic or run for long.
+//! `next` of a schedule is the first instant strictly after another, fractions of a second included. Across
+//! clock changes cron expressions do what Debian's cron does, calendar expressions what systemd does; `walk`
+//! is the only place that knows about it. Text becomes bit masks once, and every search is bounded: no
+//! expression, zone or instant can make it panic or run for long.
 
 mod civil;
 mod cron;
@@ -13,8 +15,8 @@ mod walk;
 pub mod zone;
 
 pub use cron::Cron;
-pub(crate) use error::cut;
 pub use error::ScheduleError;
+pub(crate) use error::cut;
 pub use oncalendar::OnCalendar;
 pub use zone::Zone;
 
@@ -98,3 +100,10 @@ impl Schedule {
 fn within_range(ms: i64) -> Option<UnixMs> {
     jiff::Timestamp::from_millisecond(ms).ok().map(|_| UnixMs(ms))
 }
+
+#[cfg(test)]
+mod clock_tests;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -149,6 +149,50 @@ impl YearSet {
 
     /// The first year of the set at or after `year`.
     pub fn first_from(&self, year: i64) -> Option<i64> {
-        (year.max(YEAR_MIN)..=YEAR_MAX).find(|year| self.has(*year))
+        let from = usize::try_from(year - YEAR_MIN).unwrap_or(0);
+        let words = self.0.iter().enumerate().skip(from / 64);
+        let mut rest = words.map(|(index, word)| match index == from / 64 {
+            true => (index, word >> (from % 64) << (from % 64)),
+            false => (index, *word),
+        });
+        let (index, word) = rest.find(|(_, word)| *word != 0)?;
+        Some(YEAR_MIN + index as i64 * 64 + i64::from(word.trailing_zeros()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_year_from_another() {
+        let years = |list: &[i64]| {
+            let mut set = YearSet::default();
+            list.iter().for_each(|year| set.insert(*year));
+            set
+        };
+        let some = years(&[1970, 2033, 2034, 2199]);
+        let firsts = [(-5_000, 1970), (1970, 1970), (1971, 2033), (2034, 2034), (2035, 2199), (2199, 2199)];
+        for (from, first) in firsts {
+            assert_eq!(some.first_from(from), Some(first), "{from}");
+        }
+        assert_eq!(some.first_from(2200), None);
+        assert_eq!(some.first_from(i64::from(i32::MAX)), None);
+        assert_eq!(years(&[1969, 2200]), YearSet::default());
+        assert!((YEAR_MIN..=YEAR_MAX).all(|year| YearSet::all().first_from(year) == Some(year)));
+    }
+
+    #[test]
+    fn times_of_day_against_a_count() {
+        let times = Times { hours: 1 << 3 | 1 << 23, minutes: 1 | 1 << 59, seconds: 1 << 7 | 1 << 8 };
+        let has = |time: u32| {
+            times.hours >> (time / 3_600) & 1 == 1
+                && times.minutes >> (time / 60 % 60) & 1 == 1
+                && times.seconds >> (time % 60) & 1 == 1
+        };
+        assert_eq!(times.first(), (0..86_400).find(|time| has(*time)).unwrap());
+        for from in (0..86_400).step_by(61).chain([86_399]) {
+            assert_eq!(times.first_from(from), (from..86_400).find(|time| has(*time)), "{from}");
+        }
     }
 }

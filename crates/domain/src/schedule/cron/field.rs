@@ -16,8 +16,7 @@ pub(super) struct Field {
     values: &'static str,
 }
 
-const MONTHS: [&str; 12] =
-    ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 pub(super) const SECOND: Field = Field { name: "second", min: 0, max: 59, names: &[], values: "0-59" };
@@ -25,8 +24,7 @@ pub(super) const MINUTE: Field = Field { name: "minute", min: 0, max: 59, names:
 pub(super) const HOUR: Field = Field { name: "hour", min: 0, max: 23, names: &[], values: "0-23" };
 pub(super) const DAY: Field =
     Field { name: "day of month", min: 1, max: 31, names: &[], values: "1-31, `L`, `LW`, `15W`" };
-pub(super) const MONTH: Field =
-    Field { name: "month", min: 1, max: 12, names: &MONTHS, values: "1-12, JAN-DEC" };
+pub(super) const MONTH: Field = Field { name: "month", min: 1, max: 12, names: &MONTHS, values: "1-12, JAN-DEC" };
 /// Sunday is 0 and 7, so that ranges can begin and end with it.
 pub(super) const WEEKDAY: Field =
     Field { name: "day of week", min: 0, max: 7, names: &WEEKDAYS, values: "0-7, SUN-SAT, `5L`, `MON#1`" };

@@ -50,18 +50,19 @@ fn fields(text: &str) -> Result<(Slots<CronDays>, ClockRule), ScheduleError> {
     match words[..] {
         [minute, hour, day, month, weekday] => compile(["0", minute, hour, day, month, weekday]),
         [second, minute, hour, day, month, weekday] => compile([second, minute, hour, day, month, weekday]),
-        [_, _, _, _, _, _, _] => Err(refuse(text, "five fields, or six with seconds first; a seventh, the year, is not supported")),
-        _ => Err(refuse(text, "five fields (minute, hour, day of month, month, day of week), or six with seconds first")),
+        [_, _, _, _, _, _, _] => {
+            Err(refuse(text, "five fields, or six with seconds first; a seventh, the year, is not supported"))
+        }
+        _ => {
+            Err(refuse(text, "five fields (minute, hour, day of month, month, day of week), or six with seconds first"))
+        }
     }
 }
 
 fn compile(words: [&str; 6]) -> Result<(Slots<CronDays>, ClockRule), ScheduleError> {
     let [second, minute, hour, day, month, weekday] = words;
-    let times = Times {
-        seconds: plain(&SECOND, second)?,
-        minutes: plain(&MINUTE, minute)?,
-        hours: plain(&HOUR, hour)? as u32,
-    };
+    let times =
+        Times { seconds: plain(&SECOND, second)?, minutes: plain(&MINUTE, minute)?, hours: plain(&HOUR, hour)? as u32 };
     let both = day.starts_with('*') || weekday.starts_with('*');
     let days = CronDays { month_days: month_days(day)?, weekdays: weekdays(weekday)?, both };
     let slots = Slots { years: None, months: plain(&MONTH, month)? as u16, days, times };

@@ -49,7 +49,8 @@ pub(super) fn line(text: &str) -> Result<Line, ScheduleError> {
     let word = WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(expression));
     let mut cursor = Cursor { rest: word.map_or(expression, |(_, meaning)| meaning) };
     let weekdays = weekdays(&mut cursor).ok_or_else(|| refuse(text, "weekdays as `Mon`, `Mon,Wed` or `Mon..Fri`"))?;
-    let date = date(&mut cursor).ok_or_else(|| refuse(text, "a date as `2026-11-24`, `*-*-1,15`, `11-24` or `*-*~3`"))?;
+    let date =
+        date(&mut cursor).ok_or_else(|| refuse(text, "a date as `2026-11-24`, `*-*-1,15`, `11-24` or `*-*~3`"))?;
     let time = time(&mut cursor).ok_or_else(|| refuse_time(text))?;
     let slots = Slots {
         years: Some(years(date.year).ok_or_else(|| refuse(text, "years 1970-2199, or two digits"))?),
