@@ -1,0 +1,165 @@
+//! `DeliveryFeed.Work`: one stream a notifier.
+
+use super::hub::{Assigned, FeedHub};
+use crate::EvaluatorDeps;
+use domain::command::{AttemptOutcome, AttemptResult};
+use domain::ids::{MonitorId, ShardId};
+use domain::record::Body;
+use domain::transition::Transition;
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
+use tonic::{Request, Response, Status, Streaming};
+use wire::convert::log::outcome_from_wire;
+use wire::convert::rows::{delivery_to_wire, transition_to_wire};
+use wire::v1::delivery_feed_server::DeliveryFeed;
+use wire::v1::{Offer, OfferItem, WorkerHello, WorkerMessage, WorkerOutcome, worker_message};
+
+/// Unanswered offers of one notifier at most, whatever it asks for.
+const CAPACITY_MAX: u32 = 1_024;
+/// How much of the last output goes with an offer, in bytes.
+const TAIL_BYTES: usize = 2_000;
+/// How many pings back the last output is looked for.
+const TAIL_PINGS: u32 = 5;
+
+/// Serves notifiers.
+pub struct FeedService {
+    hub: Arc<FeedHub>,
+    deps: EvaluatorDeps,
+    stopping: CancellationToken,
+}
+
+impl FeedService {
+    pub(crate) fn new(hub: Arc<FeedHub>, deps: EvaluatorDeps, stopping: CancellationToken) -> Self {
+        Self { hub, deps, stopping }
+    }
+}
+
+#[tonic::async_trait]
+impl DeliveryFeed for FeedService {
+    type WorkStream = Pin<Box<dyn Stream<Item = Result<Offer, Status>> + Send>>;
+
+    async fn work(&self, request: Request<Streaming<WorkerMessage>>) -> Result<Response<Self::WorkStream>, Status> {
+        let mut messages = request.into_inner();
+        let hello = match messages.message().await?.and_then(|m| m.message) {
+            Some(worker_message::Message::Hello(hello)) => hello,
+            _ => return Err(Status::invalid_argument("the first message must be hello")),
+        };
+        let (offers, stream) = mpsc::channel(16);
+        let session = Session::open(self, hello, offers);
+        tokio::spawn(session.run(messages, self.stopping.clone()));
+        Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+    }
+}
+
+/// One notifier's stream.
+struct Session {
+    hub: Arc<FeedHub>,
+    deps: EvaluatorDeps,
+    worker: u64,
+    name: String,
+    /// One permit per offer it may take on.
+    room: Arc<Semaphore>,
+    offers: mpsc::Sender<Result<Offer, Status>>,
+}
+
+impl Session {
+    fn open(service: &FeedService, hello: WorkerHello, offers: mpsc::Sender<Result<Offer, Status>>) -> Self {
+        let room = Arc::new(Semaphore::new(hello.capacity.clamp(1, CAPACITY_MAX) as usize));
+        let (hub, deps, worker) = (Arc::clone(&service.hub), service.deps.clone(), service.hub.enter());
+        tracing::info!(worker = hello.worker, capacity = hello.capacity, "a notifier works for the feed");
+        Self { hub, deps, worker, name: hello.worker, room, offers }
+    }
+
+    /// Sending and receiving go on side by side: neither is cut short by the other.
+    async fn run(self, messages: Streaming<WorkerMessage>, stopping: CancellationToken) {
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = self.offers.closed() => {}
+            () = self.receive(messages) => {}
+            () = self.send() => {}
+        }
+        self.hub.leave(self.worker);
+        tracing::info!(worker = self.name, "a notifier left the feed");
+    }
+
+    async fn receive(&self, mut messages: Streaming<WorkerMessage>) {
+        while let Ok(Some(message)) = messages.message().await {
+            self.take_message(message).await;
+        }
+    }
+
+    async fn send(&self) {
+        while let Ok(permit) = self.room.acquire().await {
+            permit.forget();
+            let assigned = self.hub.take(self.worker).await;
+            let lease_ms = self.hub.lease().as_millis() as u32;
+            match build_offer(&self.deps, assigned.clone(), lease_ms).await {
+                Ok(offer) if self.offers.send(Ok(offer)).await.is_err() => return,
+                Ok(_) => {}
+                Err(problem) => self.fail_unbuilt(assigned, problem).await,
+            }
+        }
+    }
+
+    /// An offer whose rows are gone cannot be attempted by anybody.
+    async fn fail_unbuilt(&self, assigned: Assigned, error: String) {
+        self.room.add_permits(1);
+        tracing::error!(delivery = %assigned.delivery.id, error, "a delivery cannot be offered");
+        let result = AttemptResult::Failed { error };
+        let outcome = AttemptOutcome { delivery: assigned.delivery.id, attempt: assigned.attempt, result };
+        let _ = append_outcome(&self.deps, assigned.shard, outcome).await;
+    }
+
+    async fn take_message(&self, message: WorkerMessage) {
+        let Some(worker_message::Message::Outcome(outcome)) = message.message else { return };
+        self.room.add_permits(1);
+        if let Err(problem) = self.take_outcome(outcome).await {
+            // The lease runs out and the attempt is offered again.
+            tracing::warn!(worker = self.name, problem, "an outcome was not taken");
+        }
+    }
+
+    async fn take_outcome(&self, outcome: WorkerOutcome) -> Result<(), String> {
+        let shard = u16::try_from(outcome.shard).map(ShardId).map_err(|_| "no such shard".to_owned())?;
+        if shard.0 >= self.deps.log.shards().get() {
+            return Err("no such shard".to_owned());
+        }
+        let wire = outcome.outcome.ok_or_else(|| "the outcome is missing".to_owned())?;
+        let outcome = outcome_from_wire(wire).map_err(|error| error.to_string())?;
+        append_outcome(&self.deps, shard, outcome).await
+    }
+}
+
+async fn append_outcome(deps: &EvaluatorDeps, shard: ShardId, outcome: AttemptOutcome) -> Result<(), String> {
+    let ticket = deps.producer.append(shard, &Body::Outcome(outcome), deps.clock.now());
+    ticket.await.map(|_| ()).map_err(|error| error.to_string())
+}
+
+async fn build_offer(deps: &EvaluatorDeps, assigned: Assigned, lease_ms: u32) -> Result<Offer, String> {
+    let Assigned { shard, delivery, attempt } = assigned;
+    let mut items = Vec::with_capacity(delivery.transitions.len());
+    for id in &delivery.transitions {
+        let row = deps.store.transition(shard, delivery.created_ms, *id).await.map_err(|error| error.to_string())?;
+        let transition = row.ok_or_else(|| format!("transition {id} is not in the store"))?;
+        let body_tail = last_output(deps, &transition).await;
+        items.push(OfferItem { transition: Some(transition_to_wire(&transition)), body_tail });
+    }
+    Ok(Offer { shard: shard.0.into(), delivery: Some(delivery_to_wire(&delivery)), attempt, lease_ms, items })
+}
+
+/// The end of the last output up to the ping an alert speaks of. An alert without it is still an alert.
+async fn last_output(deps: &EvaluatorDeps, transition: &Transition) -> Vec<u8> {
+    let Some(number) = transition.last_ping.as_ref().map(|ping| ping.number) else { return Vec::new() };
+    let body = newest_body(deps, transition.monitor, number).await.unwrap_or_default();
+    body[body.len().saturating_sub(TAIL_BYTES)..].to_vec()
+}
+
+async fn newest_body(deps: &EvaluatorDeps, monitor: MonitorId, number: u32) -> Option<Vec<u8>> {
+    let page = deps.store.history(monitor, 4 * TAIL_PINGS, None).await.ok()?;
+    let recent = page.rows.into_iter().filter(|row| row.ping.number <= number).take(TAIL_PINGS as usize);
+    recent.map(|row| row.details.body).find(|body| !body.is_empty())
+}

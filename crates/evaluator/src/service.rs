@@ -1,0 +1,69 @@
+//! `ShardService`: what ingest and API nodes ask of a shard's owner.
+
+use crate::shard::{ShardHandle, Shards};
+use domain::command::{Answer, RefusalCode};
+use domain::ids::MonitorId;
+use std::sync::Arc;
+use std::time::Duration;
+use tonic::{Request, Response, Status};
+use wire::convert::rows::view_to_wire;
+use wire::v1::shard_await_response::Answer as WireAnswer;
+use wire::v1::shard_service_server::ShardService;
+use wire::v1::{
+    EngineRefusal, Empty, ShardAwaitRequest, ShardAwaitResponse, ShardReadRequest, ShardReadResponse,
+};
+
+/// The longest anybody may wait for an answer.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Monitors of one question.
+const READ_MAX: usize = 1_000;
+
+/// Answers for the shards owned here.
+pub struct ShardAnswers {
+    shards: Shards,
+}
+
+impl ShardAnswers {
+    pub(crate) fn new(shards: Shards) -> Self {
+        Self { shards }
+    }
+
+    fn shard(&self, shard: u32) -> Result<&Arc<ShardHandle>, Status> {
+        self.shards.get(shard).ok_or_else(|| Status::unavailable(format!("shard {shard} is not owned here")))
+    }
+}
+
+#[tonic::async_trait]
+impl ShardService for ShardAnswers {
+    async fn read(&self, request: Request<ShardReadRequest>) -> Result<Response<ShardReadResponse>, Status> {
+        let request = request.into_inner();
+        if request.monitors.len() > READ_MAX {
+            return Err(Status::invalid_argument(format!("monitors: at most {READ_MAX}")));
+        }
+        let ids: Vec<MonitorId> = request.monitors.into_iter().map(MonitorId).collect();
+        let views = self.shard(request.shard)?.views(&ids);
+        Ok(Response::new(ShardReadResponse { views: views.iter().map(view_to_wire).collect() }))
+    }
+
+    async fn r#await(&self, request: Request<ShardAwaitRequest>) -> Result<Response<ShardAwaitResponse>, Status> {
+        let request = request.into_inner();
+        let timeout = Duration::from_millis(request.timeout_ms.into()).min(WAIT_MAX);
+        let shard = self.shard(request.shard)?;
+        let answer = shard.answer(request.offset, timeout).await;
+        let answer = answer.ok_or_else(|| Status::deadline_exceeded("the record is in the log, but not applied yet"))?;
+        Ok(Response::new(ShardAwaitResponse { answer: Some(answer.map_or(WireAnswer::Applied(Empty {}), to_wire)) }))
+    }
+}
+
+fn to_wire(answer: Answer) -> WireAnswer {
+    match answer {
+        Answer::Created => WireAnswer::Created(Empty {}),
+        Answer::Found => WireAnswer::Found(Empty {}),
+        Answer::Done(view) => WireAnswer::Done(view.map(|view| view_to_wire(&view)).unwrap_or_default()),
+        Answer::Refused(refusal) => WireAnswer::Refused(EngineRefusal {
+            code: RefusalCode::ALL.iter().position(|code| *code == refusal.code).unwrap_or(0) as u32,
+            field: refusal.error.field,
+            message: refusal.error.message,
+        }),
+    }
+}

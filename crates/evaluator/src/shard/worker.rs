@@ -1,0 +1,290 @@
+//! The worker of one shard. It owns the order of things: apply, store, tell, snapshot, release.
+
+use super::ShardHandle;
+use super::coalesce::Coalescer;
+use super::step::{FeedChange, Step};
+use crate::feed::FeedHub;
+use crate::{EvaluatorDeps, EvaluatorError, EvaluatorOptions, metric};
+use domain::engine::Engine;
+use domain::engine::snapshot::{Manifest, Piece};
+use domain::ids::{ChannelId, ShardId};
+use domain::record::{Body, Params, Record};
+use eventlog::{AppendTicket, RawRecord, ReadError, ShardReader};
+use std::sync::Arc;
+use std::time::Duration;
+use store::row::ShardOwner;
+use store::{ChunkKey, SnapshotWrite, StoreError};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+/// Records applied under one lock and stored in one write.
+const BATCH: usize = 4_096;
+/// The time between ticks.
+const TICK: Duration = Duration::from_secs(1);
+/// How long a refused write or a broken reader waits before the next try.
+const RETRY: Duration = Duration::from_millis(500);
+
+/// One shard's worker.
+pub struct Worker {
+    shard: ShardId,
+    deps: EvaluatorDeps,
+    options: EvaluatorOptions,
+    hub: Arc<FeedHub>,
+    handle: Arc<ShardHandle>,
+    manifest: Option<Manifest>,
+    coalescer: Coalescer,
+    /// The tick that was sent last, until the log has it.
+    tick: Option<AppendTicket>,
+}
+
+impl Worker {
+    /// Loads the snapshot and puts on offer what was on offer when it was taken.
+    pub async fn recover(shard: ShardId, deps: &EvaluatorDeps, options: &EvaluatorOptions, hub: Arc<FeedHub>) -> Result<Self, EvaluatorError> {
+        let bounds = deps.log.bounds(shard).await.map_err(|source| EvaluatorError::Log { shard, source })?;
+        let (engine, manifest) = load(shard, deps, bounds.first).await?;
+        for (delivery, attempt) in engine.offered() {
+            hub.offer(shard, delivery.clone(), attempt);
+        }
+        tracing::info!(%shard, monitors = engine.monitors(), next_offset = engine.next_offset(), log_end = bounds.next, "shard recovered");
+        let handle = Arc::new(ShardHandle::new(engine, bounds.next));
+        let (deps, options) = (deps.clone(), options.clone());
+        Ok(Self { shard, deps, options, hub, handle, manifest, coalescer: Coalescer::default(), tick: None })
+    }
+
+    /// The handle others use.
+    pub fn handle(&self) -> Arc<ShardHandle> {
+        Arc::clone(&self.handle)
+    }
+
+    /// Works until `stopping`, then takes a last snapshot and steps down.
+    pub async fn run(mut self, stopping: CancellationToken) {
+        let Some(mut reader) = self.open_reader(&stopping).await else { return };
+        self.claim().await;
+        self.announce_params();
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut snapshots = interval(self.options.snapshot_every);
+        snapshots.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        snapshots.reset();
+        loop {
+            tokio::select! {
+                biased;
+                () = stopping.cancelled() => break,
+                _ = ticks.tick() => self.send_tick(),
+                _ = snapshots.tick() => self.snapshot().await,
+                records = reader.next(BATCH) => match records {
+                    Ok(records) => self.step(records, &stopping).await,
+                    Err(error) => match self.reopen_reader(error, &stopping).await {
+                        Some(fresh) => reader = fresh,
+                        None => break,
+                    },
+                },
+            }
+        }
+        self.snapshot().await;
+        let _ = self.deps.store.claim_shard(self.shard, None).await.inspect_err(|error| {
+            tracing::warn!(shard = %self.shard, %error, "could not step down; others will find out by themselves");
+        });
+    }
+
+    async fn step(&mut self, raw: Vec<RawRecord>, stopping: &CancellationToken) {
+        let records: Vec<Record> = raw.iter().filter_map(|record| self.decode(record)).collect();
+        let Some(end) = raw.last().map(|record| record.offset + 1) else { return };
+        let step = Step::of(&mut self.handle.engine.lock(), &records, &mut self.coalescer);
+        if !self.store(&step, stopping).await {
+            return;
+        }
+        {
+            let mut book = self.handle.book.lock();
+            step.answers.into_iter().for_each(|(offset, answer)| book.put(offset, answer));
+        }
+        self.handle.applied.send_replace(end);
+        self.tell_feed(&step.feed);
+        for (channel, reason) in &step.disabled {
+            self.disable(*channel, reason).await;
+        }
+    }
+
+    /// Reads a record. One that cannot be read is counted and skipped: its shard goes on (invariant I8).
+    fn decode(&self, raw: &RawRecord) -> Option<Record> {
+        match wire::convert::log::decode_record(&raw.payload) {
+            Ok((envelope, body)) => Some(Record { offset: raw.offset, append: raw.append, envelope, body }),
+            Err(error) => {
+                metric::count_poison();
+                tracing::error!(shard = %self.shard, offset = raw.offset, %error, "a record cannot be read and is skipped");
+                None
+            }
+        }
+    }
+
+    /// Writes until the store has it: nothing is told before that, and the shard waits rather than losing it.
+    async fn store(&self, step: &Step, stopping: &CancellationToken) -> bool {
+        while !step.batch.is_empty() {
+            match self.deps.store.write(self.shard, step.batch.clone()).await {
+                Ok(()) => return true,
+                Err(error) => {
+                    metric::count_store_retry();
+                    tracing::error!(shard = %self.shard, %error, "the store refused a step; the shard waits");
+                }
+            }
+            if stopping.is_cancelled() {
+                return false;
+            }
+            tokio::time::sleep(RETRY).await;
+        }
+        true
+    }
+
+    fn tell_feed(&self, changes: &[FeedChange]) {
+        if changes.is_empty() {
+            return;
+        }
+        let engine = self.handle.engine.lock();
+        for change in changes {
+            match change {
+                FeedChange::Withdraw { delivery } => self.hub.withdraw(self.shard, *delivery),
+                FeedChange::Offer { delivery, attempt } => {
+                    if let Some(row) = engine.delivery(*delivery).filter(|row| row.attempts == *attempt) {
+                        self.hub.offer(self.shard, row.clone(), *attempt);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn disable(&self, channel: ChannelId, reason: &str) {
+        tracing::error!(%channel, reason, "the endpoint says it is gone; the channel is switched off");
+        let row = match self.deps.store.channel(channel).await {
+            Ok(Some(row)) if row.disabled.is_empty() && !row.deleted => row,
+            _ => return,
+        };
+        let changed_ms = self.deps.clock.now().0;
+        let row = store::row::ChannelRow { disabled: reason.to_owned(), version: row.version + 1, changed_ms, ..row };
+        if let Err(error) = self.deps.store.update_channel(row).await {
+            tracing::warn!(%channel, %error, "the channel could not be switched off");
+        }
+    }
+
+    /// One tick a second, and never two on their way: a log that is slow is not flooded.
+    fn send_tick(&mut self) {
+        let waiting = self.tick.as_mut().is_some_and(|ticket| {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            std::pin::Pin::new(ticket).poll(&mut context).is_pending()
+        });
+        if waiting || !self.handle.has_caught_up() {
+            return;
+        }
+        self.tick = Some(self.deps.producer.append_unnumbered(self.shard, &Body::Tick, self.deps.clock.now()));
+        self.observe_backlog();
+    }
+
+    fn observe_backlog(&self) {
+        let now = self.deps.clock.now().0;
+        let (engine_now, (open, oldest)) = {
+            let engine = self.handle.engine.lock();
+            (engine.now_ms(), engine.open_deliveries())
+        };
+        let seconds = (now - engine_now).max(0) as f64 / 1000.0;
+        metric::set_lag(self.shard.0, 0, seconds);
+        metric::set_outbox(self.shard.0, open, oldest.map_or(0.0, |at| (now - at).max(0) as f64 / 1000.0));
+    }
+
+    /// The numbers a verdict depends on are in the log (invariant I12): a changed one is written there first.
+    fn announce_params(&self) {
+        let in_force = self.handle.engine.lock().params();
+        if in_force != self.options.params {
+            let body = Body::Params(self.options.params);
+            drop(self.deps.producer.append(self.shard, &body, self.deps.clock.now()));
+        }
+    }
+
+    async fn claim(&self) {
+        let (address, node) = (self.options.address.clone(), self.options.node);
+        let owner = ShardOwner { address, node, since_ms: self.deps.clock.now().0 };
+        if let Err(error) = self.deps.store.claim_shard(self.shard, Some(owner)).await {
+            tracing::warn!(shard = %self.shard, %error, "could not say who owns the shard");
+        }
+    }
+
+    /// Saves what changed since the last snapshot. The rows it covers are durable already.
+    async fn snapshot(&mut self) {
+        let plan = {
+            let engine = self.handle.engine.lock();
+            if self.manifest.as_ref().is_some_and(|m| m.next_offset == engine.next_offset()) {
+                return;
+            }
+            engine.plan_snapshot(self.manifest.as_ref())
+        };
+        let (started, bytes) = (Instant::now(), plan.written.iter().map(|(_, b)| b.len()).sum());
+        let write = SnapshotWrite {
+            hlt_us: self.handle.engine.lock().hlt_us(),
+            chunks: plan.written.into_iter().map(|(piece, bytes)| (chunk_key(piece), bytes)).collect(),
+            manifest: plan.manifest.encode(),
+            forget: plan.forgotten.into_iter().map(chunk_key).collect(),
+        };
+        match self.deps.store.save_snapshot(self.shard, write).await {
+            Ok(()) => {
+                metric::observe_snapshot(bytes, started.elapsed().as_secs_f64());
+                self.handle.engine.lock().snapshot_saved();
+                self.deps.log.release(self.shard, plan.manifest.next_offset).await;
+                self.manifest = Some(plan.manifest);
+            }
+            Err(error) => tracing::error!(shard = %self.shard, %error, "the snapshot was not saved; the one before it stays"),
+        }
+    }
+
+    async fn open_reader(&self, stopping: &CancellationToken) -> Option<Box<dyn ShardReader>> {
+        loop {
+            let from = (*self.handle.applied.borrow()).max(self.handle.engine.lock().next_offset());
+            match self.deps.log.reader(self.shard, from).await {
+                Ok(reader) => return Some(reader),
+                Err(ReadError::Closed) => return None,
+                Err(error) => {
+                    // Never jump to where the log happens to begin: verdicts would be missing without a word.
+                    tracing::error!(shard = %self.shard, %error, "the shard stands still");
+                }
+            }
+            tokio::select! {
+                () = stopping.cancelled() => return None,
+                () = tokio::time::sleep(10 * RETRY) => {}
+            }
+        }
+    }
+
+    async fn reopen_reader(&self, error: ReadError, stopping: &CancellationToken) -> Option<Box<dyn ShardReader>> {
+        if error == ReadError::Closed {
+            return None;
+        }
+        tracing::error!(shard = %self.shard, %error, "reading the log failed; trying again");
+        tokio::time::sleep(RETRY).await;
+        self.open_reader(stopping).await
+    }
+}
+
+/// The engine as the last snapshot has it. A damaged snapshot is no loss while the log still begins at its
+/// beginning; otherwise this stops, loudly.
+async fn load(shard: ShardId, deps: &EvaluatorDeps, log_first: u64) -> Result<(Engine, Option<Manifest>), EvaluatorError> {
+    let fail = |source: StoreError| EvaluatorError::Store { shard, source };
+    let Some(bytes) = deps.store.load_manifest(shard).await.map_err(fail)? else {
+        return Ok((Engine::new(shard, Params::EMBEDDED), None));
+    };
+    let restored = match Manifest::decode(&bytes) {
+        Ok(manifest) => {
+            let keys: Vec<ChunkKey> = manifest.pieces.iter().copied().map(chunk_key).collect();
+            let pieces = deps.store.load_chunks(shard, &keys).await.map_err(fail)?;
+            Engine::restore(shard, &manifest, &pieces).map(|engine| (engine, Some(manifest)))
+        }
+        Err(source) => Err(source),
+    };
+    restored.or_else(|source| {
+        if log_first > 0 {
+            return Err(EvaluatorError::Snapshot { shard, source });
+        }
+        tracing::error!(%shard, error = %source, "the snapshot cannot be read; the whole log is replayed instead");
+        Ok((Engine::new(shard, Params::EMBEDDED), None))
+    })
+}
+
+fn chunk_key(piece: Piece) -> ChunkKey {
+    ChunkKey { kind: piece.kind, index: piece.index, epoch: piece.epoch }
+}
