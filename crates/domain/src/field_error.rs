@@ -29,7 +29,7 @@ impl std::error::Error for FieldError {}
 
 impl From<crate::schedule::ScheduleError> for FieldError {
     fn from(error: crate::schedule::ScheduleError) -> Self {
-        Self::new(error.field, format!("found {}, allowed: {}", error.found, error.allowed))
+        Self::new(error.field, format!("found {}, allowed: {}", quoted(&error.found), error.allowed))
     }
 }
 

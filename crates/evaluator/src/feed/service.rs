@@ -98,8 +98,11 @@ impl Session {
             let assigned = self.hub.take(self.worker).await;
             let lease_ms = self.hub.lease().as_millis() as u32;
             match build_offer(&self.deps, assigned.clone(), lease_ms).await {
-                Ok(offer) if self.offers.send(Ok(offer)).await.is_err() => return,
-                Ok(_) => {}
+                Ok(offer) => {
+                    if self.offers.send(Ok(offer)).await.is_err() {
+                        return;
+                    }
+                }
                 Err(problem) => self.fail_unbuilt(assigned, problem).await,
             }
         }

@@ -1,0 +1,11 @@
+//! The engine, told as stories: a log is written second by second, and what it concludes is read back.
+
+mod blind;
+mod commands;
+mod deliveries;
+mod determinism;
+mod log;
+mod ping_rules;
+mod silence;
+
+pub(super) use log::Log;
