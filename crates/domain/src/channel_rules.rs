@@ -113,9 +113,8 @@ pub fn check_bot_token(field: &str, token: &str) -> Result<(), FieldError> {
 
 /// A chat: its number (groups are negative) or the `@name` of a public one.
 pub fn check_chat_id(field: &str, chat: &str) -> Result<(), FieldError> {
-    let named = |name: &str| {
-        (4..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-    };
+    let named =
+        |name: &str| (4..=32).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     let fits = match chat.strip_prefix('@') {
         Some(name) => named(name),
         None => is_number(chat.strip_prefix('-').unwrap_or(chat)),
@@ -194,7 +193,8 @@ mod tests {
     #[test]
     fn what_a_url_parser_would_drop_is_refused() {
         check_url_text("url", "https://hooks.example.org/a?b=c#d").unwrap();
-        let tricks = ["", "http://a\t.example", "http://a.example\\@127.0.0.1", "http://a.example/\0", " http://a.example"];
+        let tricks =
+            ["", "http://a\t.example", "http://a.example\\@127.0.0.1", "http://a.example/\0", " http://a.example"];
         refuses(check_url_text, &tricks);
         refuses(check_url_text, &["https://hooks.slack.com/…", &format!("http://a.example/{}", "x".repeat(2_048))]);
     }
@@ -204,7 +204,8 @@ mod tests {
         let check = |name: &str, value: &str| check_headers("headers", [(name, value)].into_iter());
         check("X-Team", "night shift").unwrap();
         check("Authorization", "Bearer abc").unwrap();
-        for name in ["Host", "content-length", "Transfer-Encoding", "webhook-signature", "Webhook-Id", "a b", "", "é"] {
+        for name in ["Host", "content-length", "Transfer-Encoding", "webhook-signature", "Webhook-Id", "a b", "", "é"]
+        {
             assert_eq!(check(name, "x").expect_err(name).field, "headers");
         }
         assert!(check("X-Team", "a\r\nHost: b").is_err());
@@ -224,7 +225,10 @@ mod tests {
         let long = format!("whsec_{}=", "A".repeat(87));
         let bent = format!("whsec_{}B=", "A".repeat(42));
         let bare = "A".repeat(32);
-        refuses(check_secret, &["", "whsec_", &short, &long, &bent, &bare, "whsec_====", &format!("whsec_{}", "é".repeat(16))]);
+        refuses(
+            check_secret,
+            &["", "whsec_", &short, &long, &bent, &bare, "whsec_====", &format!("whsec_{}", "é".repeat(16))],
+        );
     }
 
     #[test]
@@ -242,11 +246,29 @@ mod tests {
         }
         let long = format!("{}@example.org", "x".repeat(65));
         let longer = format!("a@{}", "x.".repeat(160));
-        refuses(check_email, &[
-            "", "ops", "@example.org", "ops@", "a@b@example.org", "\"a b\"@example.org", "a..b@example.org", ".a@example.org",
-            "a@example.org,b@example.org", "a@example.org b@example.org", "Ops <ops@example.org>", "ops@exämple.org",
-            "ops@example.org\r\nBcc: x@y", "ops@-a.example", "ops@[127.0.0.1]", "ops@example..org", &long, &longer,
-        ]);
+        refuses(
+            check_email,
+            &[
+                "",
+                "ops",
+                "@example.org",
+                "ops@",
+                "a@b@example.org",
+                "\"a b\"@example.org",
+                "a..b@example.org",
+                ".a@example.org",
+                "a@example.org,b@example.org",
+                "a@example.org b@example.org",
+                "Ops <ops@example.org>",
+                "ops@exämple.org",
+                "ops@example.org\r\nBcc: x@y",
+                "ops@-a.example",
+                "ops@[127.0.0.1]",
+                "ops@example..org",
+                &long,
+                &longer,
+            ],
+        );
     }
 
     #[test]

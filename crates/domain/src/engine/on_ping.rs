@@ -114,6 +114,7 @@ impl Engine {
     fn count(&mut self, slot: u32, record: &Record, ping: &Ping, at_ms: i64, effects: &mut Vec<Effect>) -> Option<u64> {
         match ping.kind {
             PingKind::Log => None,
+            PingKind::Start if self.is_overtaken(slot, ping) => None,
             PingKind::Start => {
                 self.remember_last(slot, ping, at_ms, None);
                 self.on_start(slot, record, ping, at_ms, effects);
@@ -122,6 +123,13 @@ impl Engine {
             }
             _ => self.on_finish(slot, record, ping, at_ms, effects),
         }
+    }
+
+    /// Whether a start comes after the finish of its own run: a client that does not wait for the answer to
+    /// its start can be overtaken by itself.
+    fn is_overtaken(&self, slot: u32, ping: &Ping) -> bool {
+        let finished = self.table.hot[slot as usize].last().is_some_and(|(_, kind, _)| kind.finishes());
+        finished && ping.run.is_some() && self.extras.get(&slot).is_some_and(|extras| extras.run == ping.run)
     }
 
     fn on_start(&mut self, slot: u32, record: &Record, ping: &Ping, at_ms: i64, effects: &mut Vec<Effect>) {
@@ -161,7 +169,7 @@ impl Engine {
             self.check_min_runtime(slot, record, duration, at_ms, effects);
         }
         self.rewake(slot);
-        measured.or(ping.duration_ms)
+        duration
     }
 
     fn failed_assertion(&self, slot: u32, ping: &Ping, duration_ms: Option<u64>) -> Option<String> {

@@ -158,6 +158,25 @@ fn a_finish_without_id_ends_the_newest_run() {
 }
 
 #[test]
+fn a_start_that_its_own_finish_overtook_opens_no_run() {
+    let mut log = in_status(Status::Up, |_| {});
+    log.run_ping(PingKind::Success, 1).run_ping(PingKind::Start, 1);
+    assert_eq!((log.live().runs, log.live().last_ping.unwrap().kind), (0, PingKind::Success));
+    log.run_ping(PingKind::Start, 2);
+    assert_eq!(log.live().runs, 1);
+}
+
+#[test]
+fn a_reported_duration_wins_over_a_measured_one() {
+    let mut log = in_status(Status::Up, |_| {});
+    log.ping(PingKind::Start).until(20);
+    log.push(Body::Ping(Ping { duration_ms: Some(1_234), ..ping(PingKind::Success) }));
+    assert_eq!(log.live().last_ping.unwrap().duration_ms, Some(1_234));
+    let heard = log.effects.iter().rev().find_map(|e| if let Effect::Heard(h) = e { Some(h) } else { None });
+    assert_eq!(heard.unwrap().ping.duration_ms, Some(1_234));
+}
+
+#[test]
 fn open_runs_are_bounded_and_the_oldest_goes() {
     let mut log = in_status(Status::Up, |_| {});
     for run in 0..100 {
