@@ -55,6 +55,12 @@ impl Load {
     }
 }
 
+/// One request on a connection of its own; gives the status.
+pub fn request_once(target: SocketAddr, path: &str) -> impl Future<Output = std::io::Result<u16>> + Send + 'static {
+    let path = path.to_owned();
+    async move { Connection::open(target).await?.exchange(&path).await }
+}
+
 async fn client(load: Load, number: usize, begin: Instant) -> Report {
     let mut report = Report::default();
     let counted_from = begin + load.warm_up;

@@ -25,6 +25,7 @@ pub struct Hot {
     last_kind: u8,
     /// The next expected time in seconds; 0: none.
     pub expected: u32,
+    /// Of the configuration, from 1.
     pub version: u32,
     pub pings: u32,
     duration_ms: u32,
@@ -186,7 +187,7 @@ impl Table {
     pub fn insert(&mut self, id: MonitorId, identity: &Identity, created_ms: i64, policy: Policy) -> u32 {
         let slot = self.ids.len() as u32;
         self.ids.push(id);
-        self.hot.push(Hot { duration_ms: NO_DURATION, ..Hot::default() });
+        self.hot.push(Hot { duration_ms: NO_DURATION, version: 1, ..Hot::default() });
         self.timers.push(NEVER);
         self.policy_of.push(self.policies.acquire(policy));
         self.names.push(identity, created_ms);

@@ -32,10 +32,10 @@ fn an_update_needs_the_current_version_and_the_same_slug() {
     assert_eq!(code(&log), Some(RefusalCode::Aborted));
     let mut renamed = config(Policy::daily());
     renamed.identity.slug = "other".into();
-    log.command(Action::Update { config: Box::new(renamed), version: 0 });
+    log.command(Action::Update { config: Box::new(renamed), version: 1 });
     assert_eq!((code(&log), log.refused_field()), (Some(RefusalCode::InvalidArgument), "slug"));
-    log.command(Action::Update { config: Box::new(config(Policy::daily())), version: 0 });
-    assert_eq!(log.engine.view(M).unwrap().version, 1);
+    log.command(Action::Update { config: Box::new(config(Policy::daily())), version: 1 });
+    assert_eq!(log.engine.view(M).unwrap().version, 2);
 }
 
 #[test]

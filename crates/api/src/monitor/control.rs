@@ -1,0 +1,58 @@
+//! Pause, resume, delete, rotate: commands without a configuration.
+
+use super::message;
+use crate::auth::Caller;
+use crate::command::command_id;
+use crate::convert::time::whole_seconds;
+use crate::deps::Api;
+use crate::live::Seen;
+use crate::refusal::{invalid, invalid_field};
+use domain::command::Action;
+use domain::ids::MonitorId;
+use domain::monitor::check_slug;
+use tonic::Status;
+use wire::v1;
+
+/// No verdict of silence until resumed, or for as long as asked.
+pub(super) async fn pause(api: &Api, caller: Caller, asked: v1::PauseMonitorRequest) -> Result<v1::Monitor, Status> {
+    let length = asked.pause_for.map(|length| whole_seconds("pause_for", &length)).transpose().map_err(invalid)?;
+    if length == Some(0) {
+        return Err(invalid_field("pause_for", "found 0 s, allowed: 1 s to 366 d"));
+    }
+    let until_ms = length.map(|secs| api.deps.clock.now().plus_ms(i64::from(secs) * 1_000).0);
+    act(api, caller, &asked.slug, Action::Pause { until_ms }).await
+}
+
+pub(super) async fn resume(api: &Api, caller: Caller, asked: v1::ResumeMonitorRequest) -> Result<v1::Monitor, Status> {
+    act(api, caller, &asked.slug, Action::Resume).await
+}
+
+pub(super) async fn rotate_token(
+    api: &Api,
+    caller: Caller,
+    asked: v1::RotatePingTokenRequest,
+) -> Result<v1::Monitor, Status> {
+    act(api, caller, &asked.slug, Action::RotateToken).await
+}
+
+pub(super) async fn delete(
+    api: &Api,
+    caller: Caller,
+    asked: v1::DeleteMonitorRequest,
+) -> Result<v1::DeleteMonitorResponse, Status> {
+    let monitor = own_id(api, &caller, &asked.slug)?;
+    api.command(&caller, monitor, command_id("")?, Action::Delete).await?;
+    Ok(v1::DeleteMonitorResponse {})
+}
+
+async fn act(api: &Api, caller: Caller, slug: &str, action: Action) -> Result<v1::Monitor, Status> {
+    let monitor = own_id(api, &caller, slug)?;
+    let view = api.command_on_living(&caller, monitor, command_id("")?, action).await?;
+    message::reply(api, caller.tenant, Seen::now(view)).await
+}
+
+/// The id that the slug has in the caller's tenant; whether there is such a monitor the engine says.
+fn own_id(api: &Api, caller: &Caller, slug: &str) -> Result<MonitorId, Status> {
+    check_slug(slug).map_err(invalid)?;
+    Ok(api.deps.keys.monitor_id(caller.tenant, slug))
+}

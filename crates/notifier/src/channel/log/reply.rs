@@ -1,0 +1,17 @@
+//! Whether the line was written.
+
+use crate::channel::Sent;
+use std::io;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+const WRITE: Duration = Duration::from_secs(5);
+
+/// Waits for the write. One that blocks is given up: the line may still appear.
+pub(super) async fn read(write: JoinHandle<io::Result<()>>) -> Sent {
+    match tokio::time::timeout(WRITE, write).await {
+        Ok(Ok(Ok(()))) => Sent::delivered(),
+        Ok(_) => Sent::retry("stdout cannot be written"),
+        Err(_) => Sent::retry("stdout is not being read"),
+    }
+}

@@ -1,0 +1,64 @@
+//! The whole stage: built once, run until shutdown, and asked for test messages by the API.
+
+use crate::attempt::Attempts;
+use crate::channel::log::{LogSink, StdoutSink};
+use crate::egress::{Lookup, SystemLookup};
+use crate::feed::Feed;
+use crate::options::{NotifierDeps, NotifierOptions};
+use std::sync::Arc;
+use store::row::ChannelRow;
+use tokio_util::sync::CancellationToken;
+
+/// Why a notifier cannot be built: each names the setting.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotifierError {
+    #[error("{setting}: {problem}")]
+    Setting { setting: &'static str, problem: String },
+    #[error("the TLS roots of this machine cannot be read: {0}")]
+    TlsRoots(String),
+}
+
+/// What tests replace: name resolution, and where the channel `log` writes.
+#[derive(Clone)]
+pub struct Parts {
+    pub lookup: Arc<dyn Lookup>,
+    pub log: Arc<dyn LogSink>,
+}
+
+impl Default for Parts {
+    fn default() -> Self {
+        Self { lookup: Arc::new(SystemLookup), log: Arc::new(StdoutSink) }
+    }
+}
+
+/// Takes offers from evaluators, makes attempts, reports outcomes. Cheap to clone.
+#[derive(Clone)]
+pub struct Notifier {
+    attempts: Arc<Attempts>,
+    feed: Feed,
+}
+
+impl Notifier {
+    /// Fails when a setting is wrong: the sender's address, the Telegram base URL, a certificate file.
+    pub fn new(deps: NotifierDeps, options: NotifierOptions) -> Result<Self, NotifierError> {
+        Self::with_parts(deps, options, Parts::default())
+    }
+
+    /// As [`Notifier::new`], with name resolution and the log's sink given.
+    pub fn with_parts(deps: NotifierDeps, options: NotifierOptions, parts: Parts) -> Result<Self, NotifierError> {
+        let auth = deps.auth.clone();
+        let attempts = Arc::new(Attempts::new(deps, &options, parts)?);
+        Ok(Self { feed: Feed::new(&options, auth, attempts.clone()), attempts })
+    }
+
+    /// Works until `shutdown`, then finishes the attempts under way and reports them.
+    pub async fn run(self, shutdown: CancellationToken) {
+        self.feed.run(shutdown).await;
+    }
+
+    /// Sends a `channel.test` message now, through the code that sends alerts. The error says what went wrong,
+    /// in words and without secrets.
+    pub async fn test_channel(&self, row: &ChannelRow) -> Result<(), String> {
+        self.attempts.test(row).await
+    }
+}
