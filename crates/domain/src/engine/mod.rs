@@ -137,6 +137,16 @@ impl Engine {
         }
     }
 
+    /// Touches the state that `records` will need, and changes nothing. One ping after another waits for
+    /// memory several times; asked for together, those waits overlap. Worth it for a hundred or so at once.
+    pub fn warm_up(&self, records: &[Record]) {
+        let pings = records.iter().filter_map(|record| match &record.body {
+            Body::Ping(ping) => Some(ping.monitor),
+            _ => None,
+        });
+        std::hint::black_box(pings.fold(0, |touched, monitor| touched ^ self.table.touch(monitor)));
+    }
+
     /// The shard it judges.
     pub fn shard(&self) -> ShardId {
         self.shard

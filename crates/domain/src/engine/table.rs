@@ -158,6 +158,12 @@ impl Table {
         self.index.find(spread(id), |slot| self.ids[*slot as usize] == id).copied()
     }
 
+    /// Reads a bit of everything a ping of this monitor will need.
+    pub fn touch(&self, id: MonitorId) -> u32 {
+        let of = |slot| self.hot[slot as usize].pings ^ self.timers.get(slot) ^ self.policy_of[slot as usize];
+        self.slot(id).map_or(0, of)
+    }
+
     /// How many slots there are.
     pub fn len(&self) -> u32 {
         self.ids.len() as u32

@@ -11,6 +11,9 @@ use domain::record::{Body, Record};
 use store::ShardBatch;
 use store::row::Revocation;
 
+/// Records whose state is fetched together: few enough to stay in a core's own cache.
+const WARM: usize = 128;
+
 /// What follows from a batch of records: first `batch` becomes durable, then the rest is told.
 #[derive(Default)]
 pub struct Step {
@@ -31,10 +34,13 @@ impl Step {
     pub fn of(engine: &mut Engine, records: &[Record], coalescer: &mut Coalescer) -> Self {
         let mut step = Self::default();
         let mut effects = Vec::new();
-        for record in records {
-            engine.apply(record, &mut effects);
-            for effect in effects.drain(..) {
-                step.take(effect, engine, record, coalescer);
+        for some in records.chunks(WARM) {
+            engine.warm_up(some);
+            for record in some {
+                engine.apply(record, &mut effects);
+                for effect in effects.drain(..) {
+                    step.take(effect, engine, record, coalescer);
+                }
             }
         }
         step.batch.hlt_us = engine.hlt_us();

@@ -35,20 +35,19 @@ pub struct Worker {
     coalescer: Coalescer,
     /// The tick that was sent last, until the log has it.
     tick: Option<AppendTicket>,
+    /// Whether deliveries are on offer: not while the log is replayed, which may hold their outcomes.
+    offering: bool,
 }
 
 impl Worker {
-    /// Loads the snapshot and puts on offer what was on offer when it was taken.
+    /// Loads the snapshot.
     pub async fn recover(shard: ShardId, deps: &EvaluatorDeps, options: &EvaluatorOptions, hub: Arc<FeedHub>) -> Result<Self, EvaluatorError> {
         let bounds = deps.log.bounds(shard).await.map_err(|source| EvaluatorError::Log { shard, source })?;
         let (engine, manifest) = load(shard, deps, bounds.first).await?;
-        for (delivery, attempt) in engine.offered() {
-            hub.offer(shard, delivery.clone(), attempt);
-        }
         tracing::info!(%shard, monitors = engine.monitors(), next_offset = engine.next_offset(), log_end = bounds.next, "shard recovered");
         let handle = Arc::new(ShardHandle::new(engine, bounds.next));
         let (deps, options) = (deps.clone(), options.clone());
-        Ok(Self { shard, deps, options, hub, handle, manifest, coalescer: Coalescer::default(), tick: None })
+        Ok(Self { shard, deps, options, hub, handle, manifest, coalescer: Coalescer::default(), tick: None, offering: false })
     }
 
     /// The handle others use.
@@ -61,6 +60,7 @@ impl Worker {
         let Some(mut reader) = self.open_reader(&stopping).await else { return };
         self.claim().await;
         self.announce_params();
+        self.start_offering();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut snapshots = interval(self.options.snapshot_every);
@@ -99,7 +99,11 @@ impl Worker {
             step.answers.into_iter().for_each(|(offset, answer)| book.put(offset, answer));
         }
         self.handle.applied.send_replace(end);
-        self.tell_feed(&step.feed);
+        if self.offering {
+            self.tell_feed(&step.feed);
+        } else {
+            self.start_offering();
+        }
         for (channel, reason) in &step.disabled {
             self.disable(*channel, reason).await;
         }
@@ -133,6 +137,16 @@ impl Worker {
             tokio::time::sleep(RETRY).await;
         }
         true
+    }
+
+    /// Puts on offer what the engine has on offer once the log as it was at the start is applied.
+    fn start_offering(&mut self) {
+        if self.handle.has_caught_up() {
+            self.offering = true;
+            for (delivery, attempt) in self.handle.engine.lock().offered() {
+                self.hub.offer(self.shard, delivery.clone(), attempt);
+            }
+        }
     }
 
     fn tell_feed(&self, changes: &[FeedChange]) {

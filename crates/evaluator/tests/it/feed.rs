@@ -88,6 +88,31 @@ async fn an_unanswered_offer_survives_a_restart_with_its_id() {
 }
 
 #[tokio::test]
+async fn what_the_log_says_was_delivered_is_not_offered_by_a_replay() {
+    let rig = Rig::start().await;
+    rig.create().await;
+    let mut notifier = Notifier::join(&rig, 4).await;
+    rig.ping(PingKind::Fail).await;
+    let down = notifier.next().await;
+    // More records than are applied at once stand between the offer and its outcome.
+    let many: Vec<_> = (0..9_000).map(|_| rig.append_nowait(domain::record::Body::Canary)).collect();
+    for ticket in many {
+        ticket.await.unwrap();
+    }
+    notifier.answer(&down, log_outcome::Result::Delivered(wire::v1::Empty {})).await;
+    until_closed(&rig, DeliveryState::Delivered).await;
+    let (directory, clock) = rig.stop().await;
+    let database = rusqlite::Connection::open(directory.path().join("store.sqlite")).unwrap();
+    database.execute("DELETE FROM snapshot_manifest", []).unwrap();
+    drop(database);
+    let rig = Rig::start_in(directory, clock, 5).await;
+    let mut notifier = Notifier::join(&rig, 4).await;
+    let up = rig.ping(PingKind::Success).await;
+    rig.applied(up).await;
+    assert_eq!(notifier.next().await.items[0].transition.as_ref().unwrap().kind, "monitor.up");
+}
+
+#[tokio::test]
 async fn capacity_is_respected_and_given_back() {
     let rig = Rig::start().await;
     rig.create().await;

@@ -84,6 +84,10 @@ impl Rig {
         self.producer.append(SHARD, &body, self.clock.now()).await.expect("the log takes it")
     }
 
+    pub fn append_nowait(&self, body: Body) -> eventlog::AppendTicket {
+        self.producer.append(SHARD, &body, self.clock.now())
+    }
+
     pub async fn ping(&self, kind: PingKind) -> Appended {
         let (generation, run, metrics) = (Some(0), None, vec![]);
         self.append(Body::Ping(Ping { monitor: M, generation, kind, run, duration_ms: None, metrics, details: None, create: None })).await
