@@ -1,1 +1,28 @@
+//! The door for pings: tells a real token from a forged one, appends to the log, answers when it is durable.
+//!
+//! A ping is answered `200` only after the log has acknowledged it (invariant I10). Nothing on the way of an
+//! ordinary ping reads the store: a token proves itself, a slug is remembered. What could not be appended is
+//! confessed to the log as `deaf` as soon as it takes records again, and canaries prove that silence is silence.
+//!
+//! - [`http`]: the accept loop and the ping routes; everything else goes to the fallback router
+//! - [`grpc`]: `PingService`, for workers that send many
+//! - `gate`: whose ping is this, and is it one too many
+//! - `canary`, `deaf`: evidence that this process hears, and the confession when it did not
 
+mod append;
+mod canary;
+mod core;
+mod deaf;
+mod gate;
+pub mod grpc;
+pub mod http;
+mod message;
+mod metric;
+mod options;
+mod readiness;
+mod signal;
+
+pub use self::core::{Ingest, Unacknowledged};
+pub use http::cidr::{Cidr, CidrError};
+pub use options::{IngestDeps, IngestOptions};
+pub use readiness::Readiness;

@@ -4,8 +4,10 @@
 //! shard are written only by the shard's owner and carry a time of the log's ([`ShardBatch::hlt_us`]), so
 //! that two believed owners write the same bytes with the same timestamps (invariant I6).
 
+pub mod cell;
 pub mod conformance;
 pub mod embedded;
+mod metric;
 pub mod row;
 pub mod seal;
 

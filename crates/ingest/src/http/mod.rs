@@ -1,0 +1,48 @@
+//! The HTTP door: an accept loop, threads that serve pings, and the routes.
+//!
+//! A ping goes `accept` -> `worker` -> `door` -> `ping` -> the gate -> the log -> `reply`, on one thread and
+//! without a lock of its own. What is not a ping goes to the fallback router on the caller's runtime.
+
+mod accept;
+pub mod batch;
+mod body;
+pub(crate) mod cidr;
+mod connection;
+mod create;
+mod door;
+mod peer;
+mod ping;
+mod query;
+mod reply;
+mod route;
+mod sweep;
+mod worker;
+
+use crate::core::Core;
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use worker::Worker;
+
+/// What a worker may take to end after it has drained.
+const JOIN_MARGIN: Duration = Duration::from_secs(1);
+
+/// Serves until `shutdown`, then drains.
+pub(crate) async fn serve(
+    core: Arc<Core>,
+    listener: TcpListener,
+    fallback: axum::Router,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let count = core.options.workers.max(1);
+    let capacity = (core.options.max_connections / count).max(1);
+    let workers: Vec<_> =
+        (0..count).map(|number| Worker::start(&core, number, capacity, fallback.clone())).collect::<io::Result<_>>()?;
+    let accepted = accept::run(&core, listener, &workers, shutdown).await;
+    let patience = core.options.drain_timeout + JOIN_MARGIN;
+    // Dropping the queues tells the workers to drain.
+    let threads = workers.into_iter().map(|worker| worker.thread).collect();
+    worker::join(threads, patience).await.and(accepted)
+}
