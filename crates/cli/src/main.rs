@@ -82,7 +82,7 @@ struct Context {
 }
 
 fn main() {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(channel::marked(std::env::args_os()));
     let code = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(dispatch(cli)),
         Err(error) => ended(Err(Failure::Usage(format!("cannot start: {error}")))),

@@ -33,7 +33,9 @@ pub struct Assertion {
 
 /// A text that is no assertion.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("found {found}, allowed: a metric name, one of < <= == != >= > and a number, such as `count >= 1` or `duration < 5m`")]
+#[error(
+    "found {found}, allowed: a metric name, one of < <= == != >= > and a number, such as `count >= 1` or `duration < 5m`"
+)]
 pub struct AssertionError {
     found: String,
 }
@@ -173,7 +175,20 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused_with_what_is_allowed() {
-        for text in ["", "count", "count >=", ">= 1", "count => 1", "count = 1", "count >= x", "count >= NaN", "count >= inf", "a b > 1", "count >= 5m", "count? ? > 1"] {
+        for text in [
+            "",
+            "count",
+            "count >=",
+            ">= 1",
+            "count => 1",
+            "count = 1",
+            "count >= x",
+            "count >= NaN",
+            "count >= inf",
+            "a b > 1",
+            "count >= 5m",
+            "count? ? > 1",
+        ] {
             assert!(Assertion::parse(text).is_err(), "{text}");
         }
         assert!(Assertion::parse("count").unwrap_err().to_string().contains("`count`"));

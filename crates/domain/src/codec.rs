@@ -57,7 +57,11 @@ impl Writer {
     }
 
     /// Appends how many there are, then each.
-    pub fn list<T>(&mut self, items: impl ExactSizeIterator<Item = T>, mut each: impl FnMut(&mut Self, T)) -> &mut Self {
+    pub fn list<T>(
+        &mut self,
+        items: impl ExactSizeIterator<Item = T>,
+        mut each: impl FnMut(&mut Self, T),
+    ) -> &mut Self {
         self.u32(items.len() as u32);
         items.for_each(|item| each(self, item));
         self
@@ -137,7 +141,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads one that may be absent.
-    pub fn option<T>(&mut self, each: impl FnOnce(&mut Self) -> Result<T, CodecError>) -> Result<Option<T>, CodecError> {
+    pub fn option<T>(
+        &mut self,
+        each: impl FnOnce(&mut Self) -> Result<T, CodecError>,
+    ) -> Result<Option<T>, CodecError> {
         match self.u8()? {
             0 => Ok(None),
             1 => each(self).map(Some),

@@ -21,15 +21,22 @@ pub enum Action {
     /// Refused with `AlreadyExists` when the slug is taken.
     Create(Box<MonitorConfig>),
     /// Replaces the configuration. `version` is the one the caller read; another one is refused.
-    Update { config: Box<MonitorConfig>, version: u32 },
+    Update {
+        config: Box<MonitorConfig>,
+        version: u32,
+    },
     /// No verdict of silence until resumed, or until `until_ms` when given.
-    Pause { until_ms: Option<i64> },
+    Pause {
+        until_ms: Option<i64>,
+    },
     Resume,
     Delete,
     /// The next token generation; the old URL is dead within 30 s.
     RotateToken,
     /// Stops the reminders of one incident (the id of the transition that opened it).
-    Acknowledge { incident: TransitionId },
+    Acknowledge {
+        incident: TransitionId,
+    },
 }
 
 /// What the engine answered to one record: the log's read-your-writes.

@@ -264,7 +264,8 @@ mod tests {
     use super::*;
 
     fn config() -> MonitorConfig {
-        let identity = Identity { tenant: TenantId(1), slug: "backup".into(), name: "Backup".into(), ..Identity::default() };
+        let identity =
+            Identity { tenant: TenantId(1), slug: "backup".into(), name: "Backup".into(), ..Identity::default() };
         MonitorConfig { identity, policy: Policy::daily() }
     }
 

@@ -40,13 +40,18 @@ pub enum Body {
     /// The first record of an ingest that starts.
     Boot,
     /// An ingest did not take pings of this shard between two instants of its clock.
-    Deaf { from: UnixMs, to: UnixMs },
+    Deaf {
+        from: UnixMs,
+        to: UnixMs,
+    },
     /// The owner's heartbeat, once a second.
     Tick,
     Command(Command),
     Outcome(AttemptOutcome),
     /// The tenant or an operator switched a channel off or deleted it: its deliveries are closed.
-    ChannelClosed { channel: ChannelId },
+    ChannelClosed {
+        channel: ChannelId,
+    },
     Params(Params),
 }
 

@@ -71,9 +71,8 @@ impl KeyRing {
         let bits = parse_uuid_v8(text)?;
         let body = bits >> TOKEN_MAC_BITS;
         let mac = (bits as u64) & ((1 << TOKEN_MAC_BITS) - 1);
-        let genuine = self.token_keys.iter().fold(false, |found, key| {
-            found | bool::from(token_mac(key, body).ct_eq(&mac))
-        });
+        let genuine =
+            self.token_keys.iter().fold(false, |found, key| found | bool::from(token_mac(key, body).ct_eq(&mac)));
         if !genuine {
             return None;
         }
@@ -93,9 +92,10 @@ impl KeyRing {
     /// The tenant and generation of a genuine ping key.
     pub fn open_ping_key(&self, text: &str) -> Option<(TenantId, u8)> {
         let (tenant, generation, mac) = decode_ping_key(text)?;
-        let genuine = self.token_keys.iter().fold(false, |found, key| {
-            found | bool::from(ping_key_mac(key, tenant, generation).ct_eq(&mac))
-        });
+        let genuine = self
+            .token_keys
+            .iter()
+            .fold(false, |found, key| found | bool::from(ping_key_mac(key, tenant, generation).ct_eq(&mac)));
         genuine.then_some((tenant, generation))
     }
 
@@ -136,7 +136,8 @@ fn ping_key_mac(key: &[u8; 32], tenant: TenantId, generation: u8) -> [u8; 9] {
 
 /// Spreads 122 bits over a UUID: 48 bits, version 8, 12 bits, variant 10, 62 bits (RFC 9562 section 5.8).
 fn print_uuid_v8(bits: u128) -> String {
-    let uuid = ((bits >> 74) << 80) | (0x8 << 76) | (((bits >> 62) & 0xfff) << 64) | (0b10 << 62) | (bits & ((1 << 62) - 1));
+    let uuid =
+        ((bits >> 74) << 80) | (0x8 << 76) | (((bits >> 62) & 0xfff) << 64) | (0b10 << 62) | (bits & ((1 << 62) - 1));
     let hex = format!("{uuid:032x}");
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

@@ -67,7 +67,9 @@ pub enum EvaluatorError {
     Store { shard: ShardId, source: StoreError },
     #[error("shard {shard}: {source}")]
     Log { shard: ShardId, source: ReadError },
-    #[error("shard {shard}: the snapshot cannot be read ({source}), and the log no longer reaches back to its beginning")]
+    #[error(
+        "shard {shard}: the snapshot cannot be read ({source}), and the log no longer reaches back to its beginning"
+    )]
     Snapshot { shard: ShardId, source: domain::codec::CodecError },
 }
 

@@ -9,9 +9,7 @@ use tonic::{Request, Response, Status};
 use wire::convert::rows::view_to_wire;
 use wire::v1::shard_await_response::Answer as WireAnswer;
 use wire::v1::shard_service_server::ShardService;
-use wire::v1::{
-    EngineRefusal, Empty, ShardAwaitRequest, ShardAwaitResponse, ShardReadRequest, ShardReadResponse,
-};
+use wire::v1::{Empty, EngineRefusal, ShardAwaitRequest, ShardAwaitResponse, ShardReadRequest, ShardReadResponse};
 
 /// The longest anybody may wait for an answer.
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -50,7 +48,8 @@ impl ShardService for ShardAnswers {
         let timeout = Duration::from_millis(request.timeout_ms.into()).min(WAIT_MAX);
         let shard = self.shard(request.shard)?;
         let answer = shard.answer(request.offset, timeout).await;
-        let answer = answer.ok_or_else(|| Status::deadline_exceeded("the record is in the log, but not applied yet"))?;
+        let answer =
+            answer.ok_or_else(|| Status::deadline_exceeded("the record is in the log, but not applied yet"))?;
         Ok(Response::new(ShardAwaitResponse { answer: Some(answer.map_or(WireAnswer::Applied(Empty {}), to_wire)) }))
     }
 }

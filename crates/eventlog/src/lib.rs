@@ -15,6 +15,9 @@ use domain::ids::{ShardCount, ShardId};
 use domain::time::UnixMs;
 pub use ticket::AppendTicket;
 
+/// The largest record a log takes, in bytes.
+pub const MAX_RECORD_BYTES: usize = 1 << 20;
+
 /// A record's place and time, given by the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {

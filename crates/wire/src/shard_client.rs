@@ -1,6 +1,7 @@
 //! How ingest and API nodes ask a shard's owner: one small client for `ShardService`, with its connections
 //! kept. Who owns a shard is looked up by the caller's resolver at each connect, since owners change.
 
+use crate::internal_auth::InternalAuth;
 use crate::v1;
 use crate::v1::shard_service_client::ShardServiceClient;
 use domain::ids::{MonitorId, ShardId};
@@ -10,10 +11,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use crate::internal_auth::InternalAuth;
+use tonic::Status;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
-use tonic::Status;
 
 /// Finds the `host:port` of a shard's owner; `None` when nobody is known to own it.
 pub type OwnerResolver = Arc<dyn Fn(ShardId) -> Pin<Box<dyn Future<Output = Option<String>> + Send>> + Send + Sync>;
@@ -36,14 +36,24 @@ impl ShardClient {
 
     /// The engine's answer to the record at `offset`, waiting at most `timeout`. `DEADLINE_EXCEEDED` or
     /// `UNAVAILABLE` say nothing about the record: it is in the log and will be applied.
-    pub async fn answer(&self, shard: ShardId, offset: u64, timeout: Duration) -> Result<v1::ShardAwaitResponse, Status> {
+    pub async fn answer(
+        &self,
+        shard: ShardId,
+        offset: u64,
+        timeout: Duration,
+    ) -> Result<v1::ShardAwaitResponse, Status> {
         let request = v1::ShardAwaitRequest { shard: shard.0.into(), offset, timeout_ms: timeout.as_millis() as u32 };
         let call = async { self.client(shard).await?.r#await(request).await.map(tonic::Response::into_inner) };
         within(timeout + Duration::from_millis(200), call).await
     }
 
     /// The live state of monitors of one shard. Unknown ones are left out.
-    pub async fn read(&self, shard: ShardId, monitors: &[MonitorId], timeout: Duration) -> Result<Vec<v1::MonitorViewRow>, Status> {
+    pub async fn read(
+        &self,
+        shard: ShardId,
+        monitors: &[MonitorId],
+        timeout: Duration,
+    ) -> Result<Vec<v1::MonitorViewRow>, Status> {
         let request = v1::ShardReadRequest { shard: shard.0.into(), monitors: monitors.iter().map(|m| m.0).collect() };
         let call = async { self.client(shard).await?.read(request).await.map(|reply| reply.into_inner().views) };
         within(timeout, call).await

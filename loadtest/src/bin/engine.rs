@@ -53,7 +53,13 @@ fn measure(monitors: u64, pings: u64) {
     let mean = ticks.iter().sum::<f64>() / ticks.len() as f64;
     let worst = ticks.iter().copied().fold(0.0, f64::max);
     println!("monitors {monitors}: {weight:.0} B a monitor (process, all in)");
-    println!("  apply: {:.0} ns a ping = {:.2} M pings/s on one core; touching a record: {:.0} ns (ratio {:.1})", ping * 1e9, 1e-6 / ping, baseline * 1e9, ping / baseline);
+    println!(
+        "  apply: {:.0} ns a ping = {:.2} M pings/s on one core; touching a record: {:.0} ns (ratio {:.1})",
+        ping * 1e9,
+        1e-6 / ping,
+        baseline * 1e9,
+        ping / baseline
+    );
     println!("  tick: mean {:.2} ms, worst {:.2} ms", mean * 1e3, worst * 1e3);
     bench.restart();
 }
@@ -89,7 +95,13 @@ impl Bench {
         let action = Action::Create(Box::new(MonitorConfig { identity, policy }));
         let mut id = [0; 16];
         id[..8].copy_from_slice(&n.to_be_bytes());
-        self.apply(Body::Command(Command { id: CommandId(id), tenant: TenantId(1), monitor: id_of(n), actor: String::new(), action }));
+        self.apply(Body::Command(Command {
+            id: CommandId(id),
+            tenant: TenantId(1),
+            monitor: id_of(n),
+            actor: String::new(),
+            action,
+        }));
     }
 
     fn ping(&mut self, n: u64) {
@@ -147,7 +159,16 @@ impl Bench {
 
 fn success(n: u64) -> Body {
     let kind = PingKind::Success;
-    Body::Ping(Ping { monitor: id_of(n), generation: Some(0), kind, run: None, duration_ms: None, metrics: Vec::new(), details: None, create: None })
+    Body::Ping(Ping {
+        monitor: id_of(n),
+        generation: Some(0),
+        kind,
+        run: None,
+        duration_ms: None,
+        metrics: Vec::new(),
+        details: None,
+        create: None,
+    })
 }
 
 fn id_of(n: u64) -> MonitorId {

@@ -85,7 +85,11 @@ async fn measure(options: &Options) -> Result<()> {
             println!("{connections} connections: {} | bare axum: {}", words(&ours), words(&unit));
         }
         ratios.sort_by(f64::total_cmp);
-        println!("{connections} connections: ratio to bare axum, median of {}: {:.2}", ratios.len(), ratios[ratios.len() / 2]);
+        println!(
+            "{connections} connections: ratio to bare axum, median of {}: {:.2}",
+            ratios.len(),
+            ratios[ratios.len() / 2]
+        );
     }
     drop((product, baseline));
     std::fs::remove_dir_all(&data)?;
@@ -96,15 +100,25 @@ fn words(report: &Report) -> String {
     let ms = |q| report.latencies.quantile(q).as_secs_f64() * 1e3;
     format!(
         "{:.0}/s, p50 {:.2} ms, p99 {:.2} ms, {} refused, {} errors",
-        report.rate(), ms(0.5), ms(0.99), report.refused, report.errors
+        report.rate(),
+        ms(0.5),
+        ms(0.99),
+        report.refused,
+        report.errors
     )
 }
 
 /// Makes the monitors by slug and gives the paths that ping them.
 async fn create_monitors(options: &Options, data: &std::path::Path, address: SocketAddr) -> Result<Arc<[String]>> {
     let keys = std::fs::read_to_string(data.join("keys.toml")).context("keys.toml")?;
-    let key = keys.lines().find_map(|line| line.strip_prefix("ping_key = ")).context("no ping_key")?.trim_matches('"').to_owned();
-    let paths: Vec<String> = (0..options.monitors).map(|n| format!("/ping/{key}/bench-{n}?create=1&period=1h&grace=1h")).collect();
+    let key = keys
+        .lines()
+        .find_map(|line| line.strip_prefix("ping_key = "))
+        .context("no ping_key")?
+        .trim_matches('"')
+        .to_owned();
+    let paths: Vec<String> =
+        (0..options.monitors).map(|n| format!("/ping/{key}/bench-{n}?create=1&period=1h&grace=1h")).collect();
     let load = Load {
         target: address,
         connections: 32,

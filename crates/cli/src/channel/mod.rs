@@ -11,6 +11,8 @@ use crate::time;
 use clap::{Args, Subcommand};
 use kinds::{Draft, Kind};
 use prost_types::FieldMask;
+use std::convert::Infallible;
+use std::ffi::OsString;
 use wire::v1::{self, channel};
 
 #[derive(Args)]
@@ -25,6 +27,7 @@ enum ChannelCommand {
     /// Create a channel
     #[command(after_help = CREATE_EXAMPLES)]
     Create {
+        #[arg(value_parser = unmarked)]
         name: String,
         #[command(subcommand)]
         kind: Kind,
@@ -32,6 +35,7 @@ enum ChannelCommand {
     /// Change the settings that are given, and no others
     #[command(after_help = UPDATE_EXAMPLES)]
     Update {
+        #[arg(value_parser = unmarked)]
         name: String,
         /// Let a channel that was switched off take deliveries again
         #[arg(long)]
@@ -86,6 +90,28 @@ const UPDATE_EXAMPLES: &str = "\
 Examples:
   qp channel update ops webhook --url https://example.com/new-hook
   qp channel update ops --enable";
+
+/// Stands before a name that is also the name of a kind. No argument of a process can hold it.
+const MARK: char = '\0';
+
+/// The command line, with the name behind `channel create` and `channel update` marked when it is the name of
+/// a kind too: clap takes a subcommand wherever it sees one, and `create slack slack` is what people type.
+pub fn marked(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = arguments.collect();
+    let is_kind = |word: &OsString| Kind::has_subcommand(&word.to_string_lossy());
+    let place = arguments.windows(3).position(|words| match words {
+        [channel, verb, name] => channel == "channel" && (verb == "create" || verb == "update") && is_kind(name),
+        _ => false,
+    });
+    if let Some(name) = place.and_then(|place| arguments.get_mut(place + 2)) {
+        *name = format!("{MARK}{}", name.to_string_lossy()).into();
+    }
+    arguments
+}
+
+fn unmarked(name: &str) -> Result<String, Infallible> {
+    Ok(name.strip_prefix(MARK).unwrap_or(name).to_owned())
+}
 
 /// Runs one `qp channel` command.
 pub async fn run(args: ChannelArgs, context: Context) -> Result<(), Failure> {
@@ -233,5 +259,23 @@ fn settings_of(channel: &v1::Channel) -> Vec<(&'static str, String)> {
         Some(channel::Settings::Slack(slack)) => vec![("url", slack.url)],
         Some(channel::Settings::Discord(discord)) => vec![("url", discord.url)],
         Some(channel::Settings::Log(_)) | None => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        let marked = marked(line.split(' ').map(OsString::from));
+        marked.into_iter().map(|word| word.into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_name_may_be_the_name_of_a_kind() {
+        assert_eq!(words("qp channel create slack slack")[3], "\0slack");
+        assert_eq!(unmarked("\0slack"), Ok("slack".to_owned()));
+        assert_eq!(words("qp channel create ops slack"), ["qp", "channel", "create", "ops", "slack"]);
+        assert_eq!(words("qp run -- channel"), ["qp", "run", "--", "channel"]);
     }
 }

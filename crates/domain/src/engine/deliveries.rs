@@ -80,7 +80,8 @@ impl Deliveries {
             self.offer(id, now, effects);
         }
         let ripe = |open: &Open| open.gathers_until.is_some_and(|until| until <= now);
-        let ripe: Vec<DeliveryId> = self.gathering.values().filter(|id| self.open.get(id).is_some_and(ripe)).copied().collect();
+        let ripe: Vec<DeliveryId> =
+            self.gathering.values().filter(|id| self.open.get(id).is_some_and(ripe)).copied().collect();
         for id in ripe {
             self.end_gathering(id, now, effects);
         }
@@ -126,7 +127,15 @@ impl Deliveries {
         self.open.values_mut().for_each(|open| open.gathers_until = open.gathers_until.map(|until| until.min(now)));
     }
 
-    fn start(&mut self, id: DeliveryId, transition: &Transition, channel: ChannelId, gathers_until: Option<i64>, now: i64, effects: &mut Vec<Effect>) {
+    fn start(
+        &mut self,
+        id: DeliveryId,
+        transition: &Transition,
+        channel: ChannelId,
+        gathers_until: Option<i64>,
+        now: i64,
+        effects: &mut Vec<Effect>,
+    ) {
         if self.open.contains_key(&id) {
             return;
         }
@@ -206,9 +215,10 @@ impl Deliveries {
     /// Offers a waiting delivery if it is the oldest in the queues of all its monitors.
     fn offer_if_first(&mut self, id: DeliveryId, now: i64, effects: &mut Vec<Effect>) {
         let Some(open) = self.open.get(&id) else { return };
-        let first = open.monitors.iter().all(|monitor| {
-            self.queues.get(&(*monitor, open.row.channel)).and_then(VecDeque::front) == Some(&id)
-        });
+        let first = open
+            .monitors
+            .iter()
+            .all(|monitor| self.queues.get(&(*monitor, open.row.channel)).and_then(VecDeque::front) == Some(&id));
         if first && open.gathers_until.is_none() && open.row.state == DeliveryState::Queued {
             self.offer(id, now, effects);
         }
@@ -253,7 +263,17 @@ impl Deliveries {
             return;
         }
         let fallback = DeliveryId(derive("quietpulse fallback v1", &[&id.0]));
-        let row = Delivery { id: fallback, channel: ChannelId::LOG, state: DeliveryState::Queued, attempts: 0, created_ms: now, changed_ms: now, due_ms: now, error: String::new(), ..open.row };
+        let row = Delivery {
+            id: fallback,
+            channel: ChannelId::LOG,
+            state: DeliveryState::Queued,
+            attempts: 0,
+            created_ms: now,
+            changed_ms: now,
+            due_ms: now,
+            error: String::new(),
+            ..open.row
+        };
         for monitor in &open.monitors {
             self.queues.entry((*monitor, ChannelId::LOG)).or_default().push_back(fallback);
         }
@@ -270,13 +290,22 @@ impl Deliveries {
         let pointless = |open: &Open| {
             let same = open.row.channel == channel && open.monitors == [monitor];
             let failed_before = open.row.state == DeliveryState::Retrying && is_state(transition.kind);
-            same && (failed_before || (open.kind == TransitionKind::Reminder && open.row.state != DeliveryState::Offered))
+            same && (failed_before
+                || (open.kind == TransitionKind::Reminder && open.row.state != DeliveryState::Offered))
         };
         let reason = format!("superseded by a later state ({})", transition.kind);
         self.supersede_in_queue(monitor, channel, pointless, &reason, now, effects);
     }
 
-    fn supersede_in_queue(&mut self, monitor: MonitorId, channel: ChannelId, which: impl Fn(&Open) -> bool, reason: &str, now: i64, effects: &mut Vec<Effect>) {
+    fn supersede_in_queue(
+        &mut self,
+        monitor: MonitorId,
+        channel: ChannelId,
+        which: impl Fn(&Open) -> bool,
+        reason: &str,
+        now: i64,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(queue) = self.queues.get(&(monitor, channel)) else { return };
         let ids: Vec<DeliveryId> = queue.iter().filter(|id| self.open.get(id).is_some_and(&which)).copied().collect();
         for id in ids {
@@ -308,7 +337,14 @@ impl Deliveries {
         }
     }
 
-    fn leave_queue(&mut self, id: DeliveryId, monitor: MonitorId, channel: ChannelId, now: i64, effects: &mut Vec<Effect>) {
+    fn leave_queue(
+        &mut self,
+        id: DeliveryId,
+        monitor: MonitorId,
+        channel: ChannelId,
+        now: i64,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(queue) = self.queues.get_mut(&(monitor, channel)) else { return };
         queue.retain(|other| *other != id);
         match queue.front().copied() {

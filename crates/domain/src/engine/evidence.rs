@@ -168,10 +168,9 @@ impl OriginEvidence {
     fn add(&mut self, window: Window) {
         let first = self.windows.partition_point(|w| w.to < window.from);
         let behind = self.windows.partition_point(|w| w.from <= window.to);
-        let joined = self.windows[first..behind].iter().fold(window, |all, w| Window {
-            from: all.from.min(w.from),
-            to: all.to.max(w.to),
-        });
+        let joined = self.windows[first..behind]
+            .iter()
+            .fold(window, |all, w| Window { from: all.from.min(w.from), to: all.to.max(w.to) });
         self.windows.splice(first..behind, [joined]);
         if self.windows.len() > MAX_WINDOWS {
             let oldest = self.windows.remove(0);

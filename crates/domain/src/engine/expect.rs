@@ -1,8 +1,8 @@
 //! Arithmetic of expectation: which slot is next, when its silence becomes a verdict, when to look.
 
+use super::Engine;
 use super::table::Flags;
 use super::timers::NEVER;
-use super::Engine;
 use crate::command::Status;
 use crate::monitor::Policy;
 use crate::schedule::Schedule;

@@ -75,7 +75,9 @@ impl Engine {
         if old.schedule != config.policy.schedule {
             self.reschedule(slot, &old.schedule);
         }
-        if old.first_ping_within_secs != config.policy.first_ping_within_secs && !self.table.hot[slot as usize].has_pinged() {
+        if old.first_ping_within_secs != config.policy.first_ping_within_secs
+            && !self.table.hot[slot as usize].has_pinged()
+        {
             self.start_waiting_for_first(slot);
         }
         if (old.max_runtime_secs, old.grace_secs) != (config.policy.max_runtime_secs, config.policy.grace_secs) {
@@ -111,14 +113,22 @@ impl Engine {
         }
     }
 
-    fn pause(&mut self, slot: u32, record: &Record, command: &Command, until_ms: Option<i64>, effects: &mut Vec<Effect>) -> Outcome {
+    fn pause(
+        &mut self,
+        slot: u32,
+        record: &Record,
+        command: &Command,
+        until_ms: Option<i64>,
+        effects: &mut Vec<Effect>,
+    ) -> Outcome {
         if until_ms.is_some_and(|until| until <= self.clock.now().0) {
             return refuse(RefusalCode::InvalidArgument, "pause_for", "must end in the future");
         }
         let was_paused = self.table.hot[slot as usize].status == Status::Paused;
         if !was_paused {
             let cause = Cause::Command(command.id);
-            let mut transition = self.transition(slot, record, TransitionKind::Silent, Reason::Paused, cause, self.clock.now().0);
+            let mut transition =
+                self.transition(slot, record, TransitionKind::Silent, Reason::Paused, cause, self.clock.now().0);
             transition.to = Status::Paused;
             self.clear_runs(slot);
             self.incidents.remove(&slot);
@@ -136,7 +146,13 @@ impl Engine {
         Ok(())
     }
 
-    fn resume_by_command(&mut self, slot: u32, record: &Record, command: &Command, effects: &mut Vec<Effect>) -> Outcome {
+    fn resume_by_command(
+        &mut self,
+        slot: u32,
+        record: &Record,
+        command: &Command,
+        effects: &mut Vec<Effect>,
+    ) -> Outcome {
         if self.table.hot[slot as usize].status != Status::Paused {
             return refuse(RefusalCode::FailedPrecondition, "status", "the monitor is not paused");
         }
@@ -146,7 +162,8 @@ impl Engine {
 
     fn delete(&mut self, slot: u32, record: &Record, command: &Command, effects: &mut Vec<Effect>) -> Outcome {
         let cause = Cause::Command(command.id);
-        let transition = self.transition(slot, record, TransitionKind::Silent, Reason::Deleted, cause, self.clock.now().0);
+        let transition =
+            self.transition(slot, record, TransitionKind::Silent, Reason::Deleted, cause, self.clock.now().0);
         self.deliveries.silence(self.table.id(slot), "the monitor was deleted", self.clock.now().0, effects);
         self.conclude(slot, transition, effects);
         self.forget(slot);
@@ -196,7 +213,8 @@ impl Engine {
 
     fn next_generation(&self, slot: u32) -> Result<u8, Refusal> {
         let generation = self.table.hot[slot as usize].generation;
-        let exhausted = || refusal(RefusalCode::ResourceExhausted, "slug", "all token generations of this slug are used up");
+        let exhausted =
+            || refusal(RefusalCode::ResourceExhausted, "slug", "all token generations of this slug are used up");
         Some(generation + 1).filter(|next| *next <= MAX_GENERATION).ok_or_else(exhausted)
     }
 
@@ -212,7 +230,12 @@ impl Engine {
             return refuse(RefusalCode::NotFound, "id", "no such open incident");
         };
         incident.acknowledged = true;
-        self.deliveries.drop_reminders(self.table.id(slot), "the incident was acknowledged", self.clock.now().0, effects);
+        self.deliveries.drop_reminders(
+            self.table.id(slot),
+            "the incident was acknowledged",
+            self.clock.now().0,
+            effects,
+        );
         self.rewake(slot);
         self.push_status(slot, effects);
         Ok(())

@@ -74,7 +74,12 @@ impl Engine {
 
     /// Makes a monitor, anew where one was deleted. Everything is checked here too: the log may hold what
     /// no door would let in.
-    pub(super) fn create(&mut self, id: MonitorId, config: &MonitorConfig, effects: &mut Vec<Effect>) -> Result<u32, Refusal> {
+    pub(super) fn create(
+        &mut self,
+        id: MonitorId,
+        config: &MonitorConfig,
+        effects: &mut Vec<Effect>,
+    ) -> Result<u32, Refusal> {
         let refuse = |code, error| Err(Refusal { code, error });
         if let Err(error) = config.check(self.clock.now()) {
             return refuse(RefusalCode::InvalidArgument, error);
@@ -84,7 +89,9 @@ impl Engine {
             None => self.table.insert(id, &config.identity, now, config.policy.clone()),
             Some(slot) => {
                 let (identity, _) = self.table.identity(slot);
-                if !self.is_deleted(slot) || (identity.tenant, &identity.slug) != (config.identity.tenant, &config.identity.slug) {
+                if !self.is_deleted(slot)
+                    || (identity.tenant, &identity.slug) != (config.identity.tenant, &config.identity.slug)
+                {
                     return refuse(RefusalCode::AlreadyExists, FieldError::new("slug", "is taken"));
                 }
                 self.revive(slot, config)?;
@@ -150,8 +157,16 @@ impl Engine {
         }
     }
 
-    fn on_finish(&mut self, slot: u32, record: &Record, ping: &Ping, at_ms: i64, effects: &mut Vec<Effect>) -> Option<u64> {
-        let closed = if self.table.hot[slot as usize].flags.has(Flags::RUNS) { self.close_run(slot, ping.run) } else { None };
+    fn on_finish(
+        &mut self,
+        slot: u32,
+        record: &Record,
+        ping: &Ping,
+        at_ms: i64,
+        effects: &mut Vec<Effect>,
+    ) -> Option<u64> {
+        let closed =
+            if self.table.hot[slot as usize].flags.has(Flags::RUNS) { self.close_run(slot, ping.run) } else { None };
         let measured = closed.map(|run| at_ms.saturating_sub(run.start_ms).max(0) as u64);
         let duration = ping.duration_ms.or(measured);
         self.remember_last(slot, ping, at_ms, duration);
@@ -187,7 +202,14 @@ impl Engine {
         (!words.is_empty()).then(|| words.join("; "))
     }
 
-    fn check_min_runtime(&mut self, slot: u32, record: &Record, duration: Option<u64>, at_ms: i64, effects: &mut Vec<Effect>) {
+    fn check_min_runtime(
+        &mut self,
+        slot: u32,
+        record: &Record,
+        duration: Option<u64>,
+        at_ms: i64,
+        effects: &mut Vec<Effect>,
+    ) {
         let least = self.table.policy(slot).min_runtime_secs.map(|secs| u64::from(secs) * 1000);
         if let (Some(least), Some(took)) = (least, duration)
             && took < least

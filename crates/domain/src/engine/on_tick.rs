@@ -122,7 +122,14 @@ impl Engine {
         self.expect_strictly_after(slot, if at_ms > window.deadline_ms { at_ms } else { after });
     }
 
-    fn leave_unobserved(&mut self, slot: u32, window: SilentWindow, blind: Window, record: &Record, effects: &mut Vec<Effect>) {
+    fn leave_unobserved(
+        &mut self,
+        slot: u32,
+        window: SilentWindow,
+        blind: Window,
+        record: &Record,
+        effects: &mut Vec<Effect>,
+    ) {
         let expected_ms = i64::from(self.table.hot[slot as usize].expected) * 1000;
         let cause = Cause::Deadline(window.deadline_ms);
         let notice = Unobserved { expected_ms: Some(expected_ms), ..Unobserved::of(cause, window.deadline_ms, blind) };
@@ -148,7 +155,10 @@ impl Engine {
                 self.fail_run(slot, run, record, effects);
             }
             Hearing::Blind(blind) => {
-                let notice = Unobserved { run_started_ms: Some(run.start_ms), ..Unobserved::of(run_cause(run), run.deadline_ms, blind) };
+                let notice = Unobserved {
+                    run_started_ms: Some(run.start_ms),
+                    ..Unobserved::of(run_cause(run), run.deadline_ms, blind)
+                };
                 self.unobserve(slot, record, notice, effects);
                 self.expect_after_run(slot, run);
             }

@@ -72,8 +72,10 @@ impl Engine {
     /// Call [`Self::snapshot_saved`] when it is durable; until then the pieces stay marked.
     pub fn plan_snapshot(&self, previous: Option<&Manifest>) -> SnapshotPlan {
         let epoch = self.next_offset();
-        let mut plan = SnapshotPlan { manifest: Manifest { next_offset: epoch, pieces: Vec::new() }, ..SnapshotPlan::default() };
-        let old: BTreeMap<(u8, u32), Piece> = previous.into_iter().flat_map(|m| &m.pieces).map(|p| ((p.kind, p.index), *p)).collect();
+        let mut plan =
+            SnapshotPlan { manifest: Manifest { next_offset: epoch, pieces: Vec::new() }, ..SnapshotPlan::default() };
+        let old: BTreeMap<(u8, u32), Piece> =
+            previous.into_iter().flat_map(|m| &m.pieces).map(|p| ((p.kind, p.index), *p)).collect();
         for (kind, index, dirty) in self.pieces() {
             let kept = old.get(&(kind, index)).filter(|_| !dirty).copied();
             let piece = kept.unwrap_or(Piece { kind, index, epoch });
@@ -99,7 +101,8 @@ impl Engine {
         if manifest.pieces.len() != pieces.len() {
             return Err(CodecError::Value("number of pieces"));
         }
-        let by_key: BTreeMap<(u8, u32), &Vec<u8>> = manifest.pieces.iter().map(|p| (p.kind, p.index)).zip(pieces).collect();
+        let by_key: BTreeMap<(u8, u32), &Vec<u8>> =
+            manifest.pieces.iter().map(|p| (p.kind, p.index)).zip(pieces).collect();
         let piece = |kind, index| by_key.get(&(kind, index)).ok_or(CodecError::Value("a piece is missing"));
         let mut table = Table::default();
         table.read_policies(&mut Reader::versioned(piece(KIND_POLICIES, 0)?, VERSION)?)?;
@@ -185,7 +188,11 @@ impl Engine {
     }
 }
 
-fn read_map<T>(r: &mut Reader<'_>, slots: u32, mut each: impl FnMut(&mut Reader<'_>) -> Result<T, CodecError>) -> Result<BTreeMap<u32, T>, CodecError> {
+fn read_map<T>(
+    r: &mut Reader<'_>,
+    slots: u32,
+    mut each: impl FnMut(&mut Reader<'_>) -> Result<T, CodecError>,
+) -> Result<BTreeMap<u32, T>, CodecError> {
     let entries = r.list(|r| {
         let slot = r.u32()?;
         if slot >= slots {

@@ -410,7 +410,8 @@ mod tests {
     #[test]
     fn an_identity_survives_packing_and_edits() {
         let mut names = Names::default();
-        let mut identity = Identity { tenant: TenantId(9), slug: "backup".into(), name: "backup".into(), ..Identity::default() };
+        let mut identity =
+            Identity { tenant: TenantId(9), slug: "backup".into(), name: "backup".into(), ..Identity::default() };
         names.push(&identity, 1_234);
         assert_eq!(names.get(0), (identity.clone(), 1_234));
         for round in 0..20_000 {

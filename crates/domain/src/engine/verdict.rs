@@ -16,12 +16,21 @@ use crate::transition::{IncidentRef, Reason, Transition, TransitionKind};
 pub(super) enum Cause {
     /// A deadline of silence, in milliseconds.
     Deadline(i64),
-    Run { start_ms: i64, run: Option<RunId> },
+    Run {
+        start_ms: i64,
+        run: Option<RunId>,
+    },
     /// The record of a ping: its writer's number for it, which is the same in every copy of the log.
-    Record { producer: u64, sequence: u64 },
+    Record {
+        producer: u64,
+        sequence: u64,
+    },
     Command(CommandId),
     /// The n-th reminder of an incident.
-    Reminder { incident: TransitionId, number: u32 },
+    Reminder {
+        incident: TransitionId,
+        number: u32,
+    },
     /// The end of a pause.
     PauseEnd(i64),
 }
@@ -96,7 +105,8 @@ impl Engine {
         }
         hot.failures = hot.failures.saturating_add(1);
         let (count, opens) = (hot.failures, hot.failures >= needed);
-        let (kind, to) = if opens { (TransitionKind::Down, Status::Down) } else { (TransitionKind::Silent, hot.status) };
+        let (kind, to) =
+            if opens { (TransitionKind::Down, Status::Down) } else { (TransitionKind::Silent, hot.status) };
         let mut transition = self.transition(slot, record, kind, failure.reason, failure.cause, failure.at_ms);
         transition.to = to;
         transition.expected_ms = failure.expected_ms.or(transition.expected_ms);
@@ -149,8 +159,17 @@ impl Engine {
         self.conclude(slot, transition, effects);
     }
 
-    fn change_silently(&mut self, slot: u32, record: &Record, reason: Reason, at_ms: i64, to: Status, effects: &mut Vec<Effect>) {
-        let mut transition = self.transition(slot, record, TransitionKind::Silent, reason, Cause::of_record(record), at_ms);
+    fn change_silently(
+        &mut self,
+        slot: u32,
+        record: &Record,
+        reason: Reason,
+        at_ms: i64,
+        to: Status,
+        effects: &mut Vec<Effect>,
+    ) {
+        let mut transition =
+            self.transition(slot, record, TransitionKind::Silent, reason, Cause::of_record(record), at_ms);
         transition.to = to;
         self.set_status(slot, to);
         self.conclude(slot, transition, effects);
@@ -158,7 +177,16 @@ impl Engine {
 
     /// A notice that changes no status.
     #[allow(clippy::too_many_arguments, reason = "each is a different fact of the notice")]
-    pub(super) fn warn(&mut self, slot: u32, record: &Record, reason: Reason, cause: Cause, at_ms: i64, detail: String, effects: &mut Vec<Effect>) {
+    pub(super) fn warn(
+        &mut self,
+        slot: u32,
+        record: &Record,
+        reason: Reason,
+        cause: Cause,
+        at_ms: i64,
+        detail: String,
+        effects: &mut Vec<Effect>,
+    ) {
         let mut transition = self.transition(slot, record, TransitionKind::Warning, reason, cause, at_ms);
         transition.detail = detail;
         self.conclude(slot, transition, effects);
@@ -199,14 +227,16 @@ impl Engine {
     /// Repeats an open incident. After a long silence of the log only the latest reminder is made.
     pub(super) fn remind(&mut self, slot: u32, record: &Record, effects: &mut Vec<Effect>) {
         let now = self.clock.now().0;
-        if self.table.hot[slot as usize].status != Status::Down || self.next_reminder_ms(slot).is_none_or(|at| at > now) {
+        if self.table.hot[slot as usize].status != Status::Down || self.next_reminder_ms(slot).is_none_or(|at| at > now)
+        {
             return;
         }
         let every = i64::from(self.table.policy(slot).remind_every_secs.unwrap_or(u32::MAX)) * 1000;
         let Some(incident) = self.incidents.get_mut(&slot) else { return };
         let number = u32::try_from((now - incident.opened_ms) / every).unwrap_or(u32::MAX);
         incident.reminded = number;
-        let (cause, at_ms) = (Cause::Reminder { incident: incident.id, number }, incident.opened_ms + every * i64::from(number));
+        let (cause, at_ms) =
+            (Cause::Reminder { incident: incident.id, number }, incident.opened_ms + every * i64::from(number));
         let mut transition = self.transition(slot, record, TransitionKind::Reminder, Reason::Missed, cause, at_ms);
         transition.detail = format!("reminder {number}");
         self.conclude(slot, transition, effects);
@@ -253,11 +283,20 @@ impl Engine {
     }
 
     /// A transition of a monitor as it is now; `to` is its present status until the caller says otherwise.
-    pub(super) fn transition(&self, slot: u32, record: &Record, kind: TransitionKind, reason: Reason, cause: Cause, at_ms: i64) -> Transition {
+    pub(super) fn transition(
+        &self,
+        slot: u32,
+        record: &Record,
+        kind: TransitionKind,
+        reason: Reason,
+        cause: Cause,
+        at_ms: i64,
+    ) -> Transition {
         let hot = &self.table.hot[slot as usize];
         let policy = self.table.policy(slot);
         let monitor = self.table.id(slot);
-        let parts: [&[u8]; 4] = [&monitor.0.to_be_bytes(), kind.word().as_bytes(), reason.word().as_bytes(), &cause.bytes()];
+        let parts: [&[u8]; 4] =
+            [&monitor.0.to_be_bytes(), kind.word().as_bytes(), reason.word().as_bytes(), &cause.bytes()];
         Transition {
             id: TransitionId(derive("quietpulse transition v1", &parts)),
             monitor,

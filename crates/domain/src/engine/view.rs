@@ -21,7 +21,10 @@ impl Engine {
         let hot = &self.table.hot[slot as usize];
         MonitorView {
             monitor: self.table.id(slot),
-            config: MonitorConfig { identity: self.table.identity(slot).0, policy: Policy::clone(self.table.policy(slot)) },
+            config: MonitorConfig {
+                identity: self.table.identity(slot).0,
+                policy: Policy::clone(self.table.policy(slot)),
+            },
             version: hot.version,
             generation: hot.generation,
             live: self.live(slot),

@@ -55,7 +55,8 @@ mod tests {
     use domain::ping::{PingDetails, PingSummary};
 
     fn row(number: u32, message: &str) -> HistoryRow {
-        let ping = PingSummary { kind: PingKind::Success, at_ms: 0, number, duration_ms: None, metrics: vec![], run: None };
+        let ping =
+            PingSummary { kind: PingKind::Success, at_ms: 0, number, duration_ms: None, metrics: vec![], run: None };
         let details = PingDetails { message: message.into(), ..PingDetails::default() };
         HistoryRow { monitor: MonitorId(1), offset: number.into(), ping, ignored: String::new(), coalesced: 0, details }
     }

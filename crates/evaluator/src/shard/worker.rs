@@ -41,13 +41,28 @@ pub struct Worker {
 
 impl Worker {
     /// Loads the snapshot.
-    pub async fn recover(shard: ShardId, deps: &EvaluatorDeps, options: &EvaluatorOptions, hub: Arc<FeedHub>) -> Result<Self, EvaluatorError> {
+    pub async fn recover(
+        shard: ShardId,
+        deps: &EvaluatorDeps,
+        options: &EvaluatorOptions,
+        hub: Arc<FeedHub>,
+    ) -> Result<Self, EvaluatorError> {
         let bounds = deps.log.bounds(shard).await.map_err(|source| EvaluatorError::Log { shard, source })?;
         let (engine, manifest) = load(shard, deps, bounds.first).await?;
         tracing::info!(%shard, monitors = engine.monitors(), next_offset = engine.next_offset(), log_end = bounds.next, "shard recovered");
         let handle = Arc::new(ShardHandle::new(engine, bounds.next));
         let (deps, options) = (deps.clone(), options.clone());
-        Ok(Self { shard, deps, options, hub, handle, manifest, coalescer: Coalescer::default(), tick: None, offering: false })
+        Ok(Self {
+            shard,
+            deps,
+            options,
+            hub,
+            handle,
+            manifest,
+            coalescer: Coalescer::default(),
+            tick: None,
+            offering: false,
+        })
     }
 
     /// The handle others use.
@@ -243,7 +258,9 @@ impl Worker {
                 self.deps.log.release(self.shard, plan.manifest.next_offset).await;
                 self.manifest = Some(plan.manifest);
             }
-            Err(error) => tracing::error!(shard = %self.shard, %error, "the snapshot was not saved; the one before it stays"),
+            Err(error) => {
+                tracing::error!(shard = %self.shard, %error, "the snapshot was not saved; the one before it stays")
+            }
         }
     }
 
@@ -277,7 +294,11 @@ impl Worker {
 
 /// The engine as the last snapshot has it. A damaged snapshot is no loss while the log still begins at its
 /// beginning; otherwise this stops, loudly.
-async fn load(shard: ShardId, deps: &EvaluatorDeps, log_first: u64) -> Result<(Engine, Option<Manifest>), EvaluatorError> {
+async fn load(
+    shard: ShardId,
+    deps: &EvaluatorDeps,
+    log_first: u64,
+) -> Result<(Engine, Option<Manifest>), EvaluatorError> {
     let fail = |source: StoreError| EvaluatorError::Store { shard, source };
     let Some(bytes) = deps.store.load_manifest(shard).await.map_err(fail)? else {
         return Ok((Engine::new(shard, Params::EMBEDDED), None));

@@ -57,7 +57,10 @@ async fn an_alert_is_offered_with_everything_it_says_and_closed_by_its_outcome()
     rig.ping(PingKind::Exit(3)).await;
     let offer = notifier.next().await;
     let transition = offer.items[0].transition.clone().unwrap();
-    assert_eq!((transition.kind.as_str(), transition.detail.as_str(), offer.attempt), ("monitor.down", "exit status 3", 1));
+    assert_eq!(
+        (transition.kind.as_str(), transition.detail.as_str(), offer.attempt),
+        ("monitor.down", "exit status 3", 1)
+    );
     notifier.answer(&offer, log_outcome::Result::Delivered(wire::v1::Empty {})).await;
     until_closed(&rig, DeliveryState::Delivered).await;
 }

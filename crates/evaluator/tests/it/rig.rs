@@ -74,7 +74,8 @@ impl Rig {
         let log = EmbeddedLog::open(options, clock.clone()).expect("the log opens");
         let store = EmbeddedStore::open(directory.path()).expect("the store opens");
         let producer = Producer::new(log.clone(), producer, 1, 0);
-        let deps = EvaluatorDeps { log: log.clone(), store: store.clone(), producer: producer.clone(), clock: clock.clone() };
+        let deps =
+            EvaluatorDeps { log: log.clone(), store: store.clone(), producer: producer.clone(), clock: clock.clone() };
         let evaluator = Evaluator::start(deps, options_of_test()).await.expect("the evaluator starts");
         let channel = serve(&evaluator).await;
         Self { directory, clock, log, store, producer, evaluator, channel, commands: Mutex::new(0) }
@@ -90,7 +91,17 @@ impl Rig {
 
     pub async fn ping(&self, kind: PingKind) -> Appended {
         let (generation, run, metrics) = (Some(0), None, vec![]);
-        self.append(Body::Ping(Ping { monitor: M, generation, kind, run, duration_ms: None, metrics, details: None, create: None })).await
+        self.append(Body::Ping(Ping {
+            monitor: M,
+            generation,
+            kind,
+            run,
+            duration_ms: None,
+            metrics,
+            details: None,
+            create: None,
+        }))
+        .await
     }
 
     pub async fn command(&self, action: Action) -> Appended {
@@ -145,6 +156,8 @@ async fn serve(evaluator: &Evaluator) -> Channel {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("its address");
     let (feed, shards) = (evaluator.feed_service(), evaluator.shard_service());
-    tokio::spawn(Server::builder().add_service(feed).add_service(shards).serve_with_incoming(TcpListenerStream::new(listener)));
+    tokio::spawn(
+        Server::builder().add_service(feed).add_service(shards).serve_with_incoming(TcpListenerStream::new(listener)),
+    );
     Channel::from_shared(format!("http://{address}")).expect("a URI").connect_lazy()
 }

@@ -39,7 +39,8 @@ async fn a_ping_is_in_the_history_and_in_the_live_state() {
     rig.ping(PingKind::Start).await;
     let last = rig.ping(PingKind::Exit(0)).await;
     rig.applied(last).await;
-    let kinds: Vec<_> = rig.store.history(M, 10, None).await.unwrap().rows.into_iter().map(|row| row.ping.kind).collect();
+    let kinds: Vec<_> =
+        rig.store.history(M, 10, None).await.unwrap().rows.into_iter().map(|row| row.ping.kind).collect();
     assert_eq!(kinds, [PingKind::Exit(0), PingKind::Start]);
     let mut client = ShardServiceClient::new(rig.channel.clone());
     let views = client.read(ShardReadRequest { shard: 0, monitors: vec![M.0, 99] }).await.unwrap().into_inner().views;

@@ -295,7 +295,9 @@ pub fn outcome_to_wire(outcome: &AttemptOutcome) -> v1::LogOutcome {
     use v1::log_outcome::Result as Wire;
     let result = match &outcome.result {
         AttemptResult::Delivered => Wire::Delivered(v1::Empty {}),
-        AttemptResult::Retry { after_ms, error } => Wire::Retry(v1::LogRetry { after_ms: *after_ms, error: error.clone() }),
+        AttemptResult::Retry { after_ms, error } => {
+            Wire::Retry(v1::LogRetry { after_ms: *after_ms, error: error.clone() })
+        }
         AttemptResult::Failed { error } => Wire::Failed(error.clone()),
         AttemptResult::Gone { error } => Wire::Gone(error.clone()),
     };
@@ -311,5 +313,9 @@ pub fn outcome_from_wire(outcome: v1::LogOutcome) -> Result<AttemptOutcome, Deco
         Wire::Failed(error) => AttemptResult::Failed { error },
         Wire::Gone(error) => AttemptResult::Gone { error },
     };
-    Ok(AttemptOutcome { delivery: DeliveryId(bytes16("delivery", &outcome.delivery)?), attempt: outcome.attempt, result })
+    Ok(AttemptOutcome {
+        delivery: DeliveryId(bytes16("delivery", &outcome.delivery)?),
+        attempt: outcome.attempt,
+        result,
+    })
 }

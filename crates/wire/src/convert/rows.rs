@@ -29,7 +29,8 @@ pub fn seal(message: &impl Message) -> Vec<u8> {
 
 /// The message in a cell.
 pub fn open<M: Message + Default>(cell: &[u8]) -> Result<M, DecodeError> {
-    let (version, body) = cell.split_at_checked(2).ok_or_else(|| DecodeError::field("cell", "shorter than its version"))?;
+    let (version, body) =
+        cell.split_at_checked(2).ok_or_else(|| DecodeError::field("cell", "shorter than its version"))?;
     match u16::from_be_bytes([version[0], version[1]]) {
         ROW_VERSION => M::decode(body).map_err(|e| DecodeError::Protobuf(e.to_string())),
         other => Err(DecodeError::Version(other)),

@@ -58,7 +58,10 @@ fn rule_5_a_daily_job_in_an_outage_is_unobserved_and_the_next_day_is_judged_norm
     assert_eq!(log.told(), []);
     log.until(1_820 + 3_600 + 3);
     assert_eq!(log.told(), [(UNOBSERVED, Reason::Blind, 2_100)]);
-    assert_eq!((log.status(), log.last().blind), (Status::Unknown, Some(((START + 1_700) * 1000, (START + 1_820) * 1000))));
+    assert_eq!(
+        (log.status(), log.last().blind),
+        (Status::Unknown, Some(((START + 1_700) * 1000, (START + 1_820) * 1000)))
+    );
     log.until(86_400 + 2_103);
     assert_eq!(log.told().last(), Some(&(DOWN, Reason::Missed, 86_400 + 2_100)));
 }
@@ -174,7 +177,13 @@ fn rule_6_a_monitor_is_judged_by_the_origin_of_its_last_ping() {
     let from_origin = |log: &mut Log, origin: u8, body: Body| {
         let append = UnixMs(START * 1000 + log.now_ms);
         let sequence = log.records.len() as u64 + 1;
-        let envelope = Envelope { producer: 100 + u64::from(origin), sequence, node: 50 + u64::from(origin), origin, received: append };
+        let envelope = Envelope {
+            producer: 100 + u64::from(origin),
+            sequence,
+            node: 50 + u64::from(origin),
+            origin,
+            received: append,
+        };
         log.push_record(Record { offset: log.records.len() as u64, append, envelope, body });
     };
     log.until(1);

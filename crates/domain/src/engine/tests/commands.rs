@@ -60,7 +60,13 @@ fn action_number(action: &Action) -> u8 {
 #[test]
 fn repeating_a_command_is_harmless_and_gives_the_same_answer() {
     let mut log = Log::with_period(60, 30);
-    let rotate = Command { id: CommandId([99; 16]), tenant: TenantId(1), monitor: M, actor: String::new(), action: Action::RotateToken };
+    let rotate = Command {
+        id: CommandId([99; 16]),
+        tenant: TenantId(1),
+        monitor: M,
+        actor: String::new(),
+        action: Action::RotateToken,
+    };
     log.push(Body::Command(rotate.clone())).push(Body::Command(rotate));
     assert_eq!(log.engine.view(M).unwrap().generation, 1);
     assert!(matches!(log.last_answer(), Some(Answer::Done(Some(view))) if view.generation == 1));

@@ -123,7 +123,10 @@ fn deleting_pausing_and_closing_the_channel_end_what_is_open() {
     }
     let mut log = down();
     log.push(Body::ChannelClosed { channel: HOOK });
-    assert_eq!((log.engine.open_deliveries().0, rows(&log).last().unwrap().error.as_str()), (0, "the channel was deleted"));
+    assert_eq!(
+        (log.engine.open_deliveries().0, rows(&log).last().unwrap().error.as_str()),
+        (0, "the channel was deleted")
+    );
 }
 
 #[test]
@@ -163,7 +166,8 @@ fn up_waits_for_the_digest_that_holds_its_down() {
     assert_eq!(log.offers().len(), 10);
     log.push(Body::Ping(Ping { monitor: MonitorId(1_011), ..ping(PingKind::Success) }));
     log.until(30);
-    let digest = log.offers().into_iter().map(|(id, _)| id).find(|id| log.engine.delivery(*id).unwrap().transitions.len() > 1);
+    let digest =
+        log.offers().into_iter().map(|(id, _)| id).find(|id| log.engine.delivery(*id).unwrap().transitions.len() > 1);
     assert!(digest.is_some());
     assert_eq!(log.engine.view(MonitorId(1_011)).unwrap().live.status, Status::Up);
     assert!(log.engine.view(M).is_none());

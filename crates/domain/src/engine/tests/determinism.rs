@@ -65,7 +65,13 @@ fn tell(steps: &[Step]) -> Log {
         commands += 1;
         let mut id = [0; 16];
         id[..4].copy_from_slice(&commands.to_be_bytes());
-        log.push(Body::Command(Command { id: CommandId(id), tenant: TenantId(1), monitor: monitor(n), actor: String::new(), action }));
+        log.push(Body::Command(Command {
+            id: CommandId(id),
+            tenant: TenantId(1),
+            monitor: monitor(n),
+            actor: String::new(),
+            action,
+        }));
     };
     for (n, policy) in policies().into_iter().enumerate() {
         let mut config = config(policy);
@@ -77,9 +83,20 @@ fn tell(steps: &[Step]) -> Log {
         match step {
             Step::Wait(seconds) => drop(log.until(now + i64::from(*seconds))),
             Step::Ping { monitor: n, kind, run, late_ms } => {
-                let kinds = [PingKind::Success, PingKind::Success, PingKind::Start, PingKind::Fail, PingKind::Exit(3), PingKind::Log];
+                let kinds = [
+                    PingKind::Success,
+                    PingKind::Success,
+                    PingKind::Start,
+                    PingKind::Fail,
+                    PingKind::Exit(3),
+                    PingKind::Log,
+                ];
                 let run = (*run > 0).then_some(RunId([*run; 16]));
-                let metrics = if run == Some(RunId([1; 16])) { vec![Metric { name: "count".into(), value: 1.5 }] } else { vec![] };
+                let metrics = if run == Some(RunId([1; 16])) {
+                    vec![Metric { name: "count".into(), value: 1.5 }]
+                } else {
+                    vec![]
+                };
                 let body = Body::Ping(Ping { monitor: monitor(*n), run, metrics, ..ping(kinds[usize::from(*kind)]) });
                 log.push_late(body, i64::from(*late_ms));
             }
@@ -131,10 +148,13 @@ fn restored(engine: &Engine) -> Engine {
 /// The verdicts of a log: which transitions there are. Reminders and retractions depend on when they were
 /// looked at and are left out.
 fn verdicts(effects: &[Effect]) -> Vec<(TransitionId, TransitionKind)> {
-    let mut found: Vec<_> = effects.iter().filter_map(|effect| match effect {
-        Effect::Transition(t) if t.retracts.is_none() => Some((t.id, t.kind)),
-        _ => None,
-    }).collect();
+    let mut found: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Transition(t) if t.retracts.is_none() => Some((t.id, t.kind)),
+            _ => None,
+        })
+        .collect();
     found.sort();
     found
 }

@@ -33,7 +33,14 @@ impl Log {
     pub fn new() -> Self {
         let engine = Engine::new(ShardId(0), Params::EMBEDDED);
         let mut log = Self {
-            engine, effects: vec![], records: vec![], now_ms: 0, hearing: true, ticking: true, sequence: 0, commands: 0,
+            engine,
+            effects: vec![],
+            records: vec![],
+            now_ms: 0,
+            hearing: true,
+            ticking: true,
+            sequence: 0,
+            commands: 0,
         };
         log.push(Body::Boot);
         log
@@ -65,7 +72,8 @@ impl Log {
         self.sequence += 1;
         let append = UnixMs(START * 1000 + self.now_ms);
         let producer = if matches!(body, Body::Tick) { 0 } else { 9 };
-        let envelope = Envelope { producer, sequence: self.sequence, node: 1, origin: 0, received: append.plus_ms(-late_ms) };
+        let envelope =
+            Envelope { producer, sequence: self.sequence, node: 1, origin: 0, received: append.plus_ms(-late_ms) };
         if producer == 0 {
             self.sequence -= 1;
         }
@@ -161,7 +169,8 @@ impl Log {
     }
 
     pub fn offers(&self) -> Vec<(DeliveryId, u32)> {
-        let offer = |e: &Effect| if let Effect::Offer { delivery, attempt } = e { Some((*delivery, *attempt)) } else { None };
+        let offer =
+            |e: &Effect| if let Effect::Offer { delivery, attempt } = e { Some((*delivery, *attempt)) } else { None };
         self.effects.iter().filter_map(offer).collect()
     }
 
@@ -187,10 +196,20 @@ impl Log {
 
 pub fn config(policy: Policy) -> MonitorConfig {
     let policy = Policy { channels: vec![HOOK], ..policy };
-    let identity = Identity { tenant: TenantId(1), slug: "backup".into(), name: "Backup".into(), ..Identity::default() };
+    let identity =
+        Identity { tenant: TenantId(1), slug: "backup".into(), name: "Backup".into(), ..Identity::default() };
     MonitorConfig { identity, policy }
 }
 
 pub fn ping(kind: PingKind) -> Ping {
-    Ping { monitor: M, generation: Some(0), kind, run: None, duration_ms: None, metrics: vec![], details: None, create: None }
+    Ping {
+        monitor: M,
+        generation: Some(0),
+        kind,
+        run: None,
+        duration_ms: None,
+        metrics: vec![],
+        details: None,
+        create: None,
+    }
 }

@@ -272,7 +272,13 @@ fn a_repeated_record_counts_once() {
 #[test]
 fn create_makes_a_monitor_once_and_says_which() {
     let mut log = Log::new();
-    let create = || Body::Ping(Ping { generation: None, create: Some(Box::new(config(Policy::daily()))), ..ping(PingKind::Success) });
+    let create = || {
+        Body::Ping(Ping {
+            generation: None,
+            create: Some(Box::new(config(Policy::daily()))),
+            ..ping(PingKind::Success)
+        })
+    };
     log.push(create());
     assert_eq!((log.last_answer(), log.status()), (Some(&Answer::Created), Status::Up));
     log.push(create());

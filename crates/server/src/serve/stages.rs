@@ -1,0 +1,234 @@
+//! The stages of one process, built from what is open and the configuration. Nothing runs yet.
+
+use super::backup::Copier;
+use super::listeners::Listeners;
+use super::open::Opened;
+use super::wiring::{Tester, owner_resolver};
+use crate::config::types::{Config, Role, SmtpSecurity};
+use crate::failure::Failure;
+use crate::installation;
+use api::ApiDeps;
+use domain::egress::EgressPolicy;
+use domain::record::Params;
+use domain::token::internal_token;
+use evaluator::{Evaluator, EvaluatorDeps, EvaluatorOptions};
+use eventlog::producer::Producer;
+use ingest::{Ingest, IngestDeps, IngestOptions};
+use notifier::{Notifier, NotifierDeps, NotifierError, NotifierOptions, SmtpOptions, SmtpTls};
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+use store::seal::Sealer;
+use wire::internal_auth::{InternalAuth, InternalGuard};
+use wire::shard_client::ShardClient;
+
+/// The one region of a single installation.
+const ORIGIN: u8 = 0;
+/// Threads that serve pings when none are named: more than this gain nothing over one disk.
+const MOST_WORKERS: usize = 16;
+
+/// What every stage is built from.
+pub struct Plan<'a> {
+    pub config: &'a Config,
+    pub opened: &'a Opened,
+    /// What ping URLs begin with.
+    pub public_url: String,
+    /// `host:port` at which this process answers for its shards.
+    pub grpc_address: String,
+    producer: Producer,
+    store: Arc<dyn Store>,
+    sealer: Sealer,
+    shards: ShardClient,
+    auth: InternalAuth,
+    egress: EgressPolicy,
+    drain: Duration,
+}
+
+impl<'a> Plan<'a> {
+    /// Draws the life's producer id and derives the secrets the stages share. `drain` bounds how long pings in
+    /// progress may take at the end.
+    pub fn new(
+        config: &'a Config,
+        opened: &'a Opened,
+        listeners: &Listeners,
+        drain: Duration,
+    ) -> Result<Self, Failure> {
+        let installation = &opened.installation;
+        let producer = installation::random_u64().map_err(Failure::failed)?.max(1);
+        let public_url = public_url(config, listeners);
+        let store: Arc<dyn Store> = opened.store.clone();
+        let auth = InternalAuth::new(&internal_token(installation.root()));
+        Ok(Self {
+            producer: Producer::new(opened.log.clone(), producer, installation.node, ORIGIN),
+            sealer: Sealer::new(installation.root()),
+            shards: ShardClient::new(owner_resolver(store.clone()), auth.clone()),
+            egress: egress(config, &public_url)?,
+            grpc_address: listeners.grpc.reachable().to_string(),
+            store,
+            auth,
+            public_url,
+            config,
+            opened,
+            drain,
+        })
+    }
+
+    /// Lets only the installation's own processes through.
+    pub fn guard(&self) -> InternalGuard {
+        InternalGuard::new(&internal_token(self.opened.installation.root()))
+    }
+
+    /// The door for pings.
+    pub fn ingest(&self) -> Result<Ingest, Failure> {
+        let (http, deps) = (&self.config.http, self.ingest_deps());
+        let workers = match http.workers {
+            0 => std::thread::available_parallelism().map_or(2, usize::from).min(MOST_WORKERS),
+            some => some.into(),
+        };
+        let proxies = http.trusted_proxies.iter().map(|text| text.parse()).collect::<Result<_, _>>();
+        let options = IngestOptions {
+            append_timeout: self.config.engine.append_timeout.duration(),
+            body_limit_bytes: usize::try_from(http.body_limit.0).unwrap_or(usize::MAX),
+            workers,
+            max_connections: http.max_connections as usize,
+            drain_timeout: self.drain,
+            public_url: self.public_url.clone(),
+            trusted_proxies: proxies
+                .map_err(|_| Failure::usage("http.trusted_proxies: allowed: networks such as 10.0.0.0/8"))?,
+            ..IngestOptions::default()
+        };
+        Ok(Ingest::new(deps, options))
+    }
+
+    /// Judges silence in every shard. The numbers that verdicts depend on go into the log from here.
+    pub async fn evaluator(&self) -> Result<Evaluator, Failure> {
+        let w_ms = u32::try_from(self.config.engine.append_timeout.as_ms()).unwrap_or(u32::MAX);
+        let deps = EvaluatorDeps {
+            log: self.opened.log.clone(),
+            store: self.store.clone(),
+            producer: self.producer.clone(),
+            clock: self.opened.clock.clone(),
+        };
+        let options = EvaluatorOptions {
+            params: Params { w_ms, c_ms: w_ms, ..Params::EMBEDDED },
+            shards: self.opened.installation.shards.all().collect(),
+            address: self.grpc_address.clone(),
+            node: self.opened.installation.node,
+            snapshot_every: self.config.engine.snapshot_every.duration(),
+            offer_lease: EvaluatorOptions::OFFER_LEASE,
+        };
+        Evaluator::start(deps, options).await.map_err(|error| Failure::failed(format_args!("the evaluator: {error}")))
+    }
+
+    /// Makes the attempts.
+    pub fn notifier(&self) -> Result<Notifier, Failure> {
+        let deps = NotifierDeps {
+            store: self.store.clone(),
+            sealer: self.sealer.clone(),
+            clock: self.opened.clock.clone(),
+            auth: self.auth.clone(),
+        };
+        let named = &self.config.notifier.evaluators;
+        let options = NotifierOptions {
+            evaluators: if named.is_empty() { vec![self.grpc_address.clone()] } else { named.clone() },
+            worker: format!("{:016x}", self.opened.installation.node),
+            capacity: self.config.notifier.capacity,
+            egress: self.egress.clone(),
+            smtp: smtp(self.config),
+            telegram_base_url: self.config.telegram.base_url.clone(),
+            public_url: self.public_url.clone(),
+        };
+        Notifier::new(deps, options).map_err(|error| match error {
+            NotifierError::Setting { .. } => Failure::usage(error),
+            NotifierError::TlsRoots(_) => Failure::failed(error),
+        })
+    }
+
+    /// What the tenants' API stands on.
+    pub fn api_deps(&self, notifier: &Notifier) -> ApiDeps {
+        ApiDeps {
+            store: self.store.clone(),
+            producer: self.producer.clone(),
+            keys: self.opened.keys.clone(),
+            shards: self.shards.clone(),
+            sealer: self.sealer.clone(),
+            clock: self.opened.clock.clone(),
+            tester: Arc::new(Tester(notifier.clone())),
+            backup: Arc::new(Copier::of(self.opened)),
+            public_url: self.public_url.clone(),
+            egress: self.egress.clone(),
+        }
+    }
+
+    /// Whether this process plays `role`.
+    pub fn plays(&self, role: Role) -> bool {
+        self.config.roles.contains(&role)
+    }
+
+    fn ingest_deps(&self) -> IngestDeps {
+        IngestDeps {
+            producer: self.producer.clone(),
+            keys: self.opened.keys.clone(),
+            store: self.store.clone(),
+            shards: self.shards.clone(),
+            clock: self.opened.clock.clone(),
+        }
+    }
+}
+
+fn public_url(config: &Config, listeners: &Listeners) -> String {
+    match config.http.public_url.trim_end_matches('/') {
+        "" => format!("http://{}", listeners.http.reachable()),
+        set => set.to_owned(),
+    }
+}
+
+/// Alerts may go anywhere public, to what the operator allows, and never to our own ping routes: a loop.
+fn egress(config: &Config, public_url: &str) -> Result<EgressPolicy, Failure> {
+    let allow = EgressPolicy::parse_allow(&config.notifier.egress_allow)
+        .map_err(|error| Failure::usage(format_args!("notifier.egress_allow: {error}")))?;
+    let own = url::Url::parse(public_url).ok().and_then(|url| own_host(&url));
+    Ok(EgressPolicy {
+        allow,
+        https_only: config.notifier.https_only,
+        allowed_ports: None,
+        own_hosts: own.into_iter().collect(),
+    })
+}
+
+/// With the port if the URL names one: another port of this machine may be somebody else's.
+fn own_host(url: &url::Url) -> Option<String> {
+    let host = url.host_str()?;
+    Some(url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")))
+}
+
+fn smtp(config: &Config) -> Option<SmtpOptions> {
+    let smtp = &config.smtp;
+    let (host, port) = smtp.server.rsplit_once(':')?;
+    Some(SmtpOptions {
+        host: host.to_owned(),
+        port: port.parse().ok()?,
+        tls: match smtp.security {
+            SmtpSecurity::Starttls => SmtpTls::StartTls,
+            SmtpSecurity::Tls => SmtpTls::Tls,
+            SmtpSecurity::None => SmtpTls::None,
+        },
+        username: smtp.username.clone(),
+        password: smtp.password.reveal().to_owned(),
+        from: smtp.from.clone(),
+        hello_name: String::new(),
+        ca_file: Some(smtp.ca_file.clone()).filter(|path| !path.as_os_str().is_empty()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_host_is_named_with_the_port_that_is_ours() {
+        let own = |text: &str| own_host(&url::Url::parse(text).unwrap());
+        assert_eq!(own("http://127.0.0.1:8080").as_deref(), Some("127.0.0.1:8080"));
+        assert_eq!(own("https://ping.example.org/base").as_deref(), Some("ping.example.org"));
+    }
+}

@@ -1,0 +1,9 @@
+//! The real binary, started, looked at from outside and stopped.
+
+mod admin;
+mod config;
+mod harness;
+mod operator;
+mod secrets;
+mod start;
+mod stop;

@@ -1,0 +1,79 @@
+//! The configuration file of a server under test: what differs from the defaults.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Settings by their full names, as TOML.
+#[derive(Clone)]
+pub struct Settings {
+    values: BTreeMap<String, String>,
+    /// Variables of the process.
+    pub variables: Vec<(String, String)>,
+    /// How many of the servers that may run at once this one counts for.
+    pub fixed_http: bool,
+}
+
+impl Default for Settings {
+    /// Free ports, and receivers on this machine may be reached.
+    fn default() -> Self {
+        let mut settings = Self { values: BTreeMap::new(), variables: Vec::new(), fixed_http: false };
+        for port in ["http.listen", "grpc.listen", "admin.listen"] {
+            settings.put(port, "\"127.0.0.1:0\"");
+        }
+        settings.put("notifier.egress_allow", "[\"127.0.0.0/8\"]");
+        settings
+    }
+}
+
+impl Settings {
+    /// Sets a text.
+    pub fn text(mut self, name: &str, value: &str) -> Self {
+        self.put(name, &format!("{value:?}"));
+        self
+    }
+
+    /// Sets anything, written as TOML.
+    pub fn raw(mut self, name: &str, value: &str) -> Self {
+        self.put(name, value);
+        self
+    }
+
+    /// Sets a variable of the process.
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same HTTP port at every start, for clients that go on through a restart.
+    pub fn with_fixed_http(mut self) -> Self {
+        self.fixed_http = true;
+        self.put("http.listen", &format!("\"127.0.0.1:{}\"", quiet_port()));
+        self
+    }
+
+    /// The file.
+    pub fn toml(&self) -> String {
+        let mut sections: BTreeMap<&str, String> = BTreeMap::new();
+        for (name, value) in &self.values {
+            let (section, key) = name.split_once('.').unwrap_or(("", name));
+            let _ = writeln!(sections.entry(section).or_default(), "{key} = {value}");
+        }
+        let mut text = sections.remove("").unwrap_or_default();
+        for (section, lines) in sections {
+            let _ = write!(text, "[{section}]\n{lines}");
+        }
+        text
+    }
+
+    fn put(&mut self, name: &str, value: &str) {
+        self.values.insert(name.to_owned(), value.to_owned());
+    }
+}
+
+/// A free port below the range that outgoing connections take theirs from: nothing slips into it while its server
+/// is down, least of all a client's connection to itself.
+pub fn quiet_port() -> u16 {
+    let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let candidates = std::iter::repeat_with(|| rand::random_range(20_000..32_000));
+    candidates.take(1_000).find(free).expect("a free port")
+}
