@@ -27,6 +27,7 @@ cases! {
     a_bash_job_pings_at_its_end_and_a_failing_step_does_not,
     python_pings_with_urllib_and_with_requests,
     node_pings_with_fetch,
+    curl_pings_over_http2_and_with_a_file,
     a_worker_that_counts_is_down_when_it_counts_nothing,
     a_script_that_exits_zero_having_done_nothing_is_down,
     a_start_without_a_finish_times_out,
@@ -73,6 +74,24 @@ async fn node_pings_with_fetch() -> Shown {
     let monitor = server.create("js", &["--period", "1h"]).await;
     assert_eq!(succeed("node", &["-e", NODE_FETCH], &[("QP", &monitor.ping_url)]).await.trim(), "200 OK");
     assert_eq!(server.status("js").await, "up");
+    Ok(())
+}
+
+async fn curl_pings_over_http2_and_with_a_file() -> Shown {
+    require("bash", &["-c", "curl --version | grep -q HTTP2"]).await?;
+    let server = Server::start().await;
+    let monitor = server.create("curl", &["--period", "1h"]).await;
+    let url = monitor.ping_url.as_str();
+    assert_eq!(succeed("curl", &["-fsS", "--http2-prior-knowledge", "-w", " %{http_version}", url], &[]).await, "OK 2");
+    assert_eq!(
+        succeed("curl", &["-fsS", "-m", "10", "--retry", "5", "--data-binary", "last lines", url], &[]).await,
+        "OK"
+    );
+    assert_eq!(succeed("curl", &["-fsS", "-I", "-o", "/dev/null", "-w", "%{http_code}", url], &[]).await, "200");
+    let refused = run("curl", &["-fsS", &format!("{url}/256")], &[]).await;
+    assert_eq!(refused.status.code(), Some(22), "-f makes a refusal fail the job");
+    let pings = server.until_pings("curl", 3).await;
+    assert_eq!((&pings[0]["method"], &pings[1]["body"]), (&"HEAD".into(), &base64("last lines").into()), "{pings:#?}");
     Ok(())
 }
 

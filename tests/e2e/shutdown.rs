@@ -7,6 +7,8 @@ use std::time::Duration;
 use suites::cases;
 use suites::support::binaries;
 use suites::support::http::{self, Connection};
+use suites::support::peer::Mode;
+use suites::support::receiver::Receiver;
 use suites::support::runner::Shown;
 use suites::support::server::{Home, Server};
 use suites::support::settings::Settings;
@@ -17,6 +19,7 @@ const SIGTERM: i32 = 15;
 cases! {
     sigterm_under_load_ends_well_and_loses_nothing,
     a_request_in_flight_is_answered,
+    an_endpoint_that_hangs_does_not_hold_up_the_end,
     a_signal_during_the_start_leaves_a_sound_directory,
     a_second_signal_ends_it_at_once_and_leaves_a_sound_directory,
     a_second_server_on_the_same_directory_is_refused,
@@ -71,6 +74,24 @@ async fn a_request_in_flight_is_answered() -> Shown {
     assert_eq!(server.ended().await.code(), Some(0));
     let server = std::sync::Arc::clone(&server.home).start().await;
     assert_eq!(server.until_pings("job", 2).await.len(), 2);
+    Ok(())
+}
+
+async fn an_endpoint_that_hangs_does_not_hold_up_the_end() -> Shown {
+    let (server, receiver) = (Server::start().await, Receiver::listen().await);
+    receiver.then([Mode::Hang]);
+    server.webhook("ops", &receiver.url()).await;
+    let monitor = server.create("job", &["--period", "1h", "--channel", "ops"]).await;
+    server.ping(&monitor, "/fail").await;
+    until("the attempt is under way", secs(10), async || (!receiver.received().is_empty()).then_some(())).await;
+    let home = std::sync::Arc::clone(&server.home);
+    assert_eq!(server.term().await.code(), Some(0), "{}", home.stderr());
+    let server = home.start().await;
+    until("it is made again", secs(40), async || (receiver.received().len() >= 2).then_some(())).await;
+    let received = receiver.received();
+    assert_eq!(received[0].header("webhook-id"), received[1].header("webhook-id"));
+    let what = "the delivery is closed";
+    until(what, secs(10), async || (server.deliveries("ops").await[0]["state"] == "delivered").then_some(())).await;
     Ok(())
 }
 

@@ -109,7 +109,7 @@ impl Home {
 
     /// The command that starts a server here; nothing is started yet.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(binaries::quietpulse());
+        let mut command = limited(&binaries::quietpulse(), self.settings.open_files);
         let log =
             File::options().append(true).create(true).open(self.root.path().join("stderr.log")).expect("stderr.log");
         command
@@ -241,6 +241,14 @@ impl Server {
     }
 }
 
+/// The program, started by a shell that lowers the limit first and then becomes it.
+fn limited(program: &Path, open_files: Option<u32>) -> Command {
+    let Some(most) = open_files else { return Command::new(program) };
+    let mut command = Command::new("bash");
+    command.args(["-c", &format!("ulimit -n {most} && exec \"$0\" \"$@\"")]).arg(program);
+    command
+}
+
 fn collect(stdout: ChildStdout) -> Arc<Mutex<Vec<Line>>> {
     let lines = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&lines);
@@ -268,4 +276,35 @@ fn addresses(line: &str) -> Option<(SocketAddr, SocketAddr, SocketAddr)> {
 fn tail(text: &str) -> String {
     let lines: Vec<&str> = text.lines().collect();
     lines[lines.len().saturating_sub(25)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_searched_for_secrets_and_panics() {
+        let home = Home::make(Settings::default(), None);
+        home.secret("c4nary-token");
+        std::fs::write(home.root().join("stderr.log"), "all good\n").expect("a log");
+        assert!(home.leaks().is_empty());
+        std::fs::write(home.root().join("stderr.log"), "GET /ping/c4nary-token\nthread 'x' panicked at y\n")
+            .expect("a log");
+        let leaks = home.leaks();
+        assert!(leaks.len() == 2 && leaks.iter().all(|leak| !leak.contains("c4nary")), "{leaks:?}");
+    }
+
+    #[test]
+    fn the_ready_line_is_read_in_both_forms() {
+        let expected = Some((local(1), local(2), local(3)));
+        assert_eq!(addresses("ready http=127.0.0.1:1 grpc=127.0.0.1:2 admin=127.0.0.1:3"), expected);
+        let json = r#"{"event":"ready","http":"127.0.0.1:1","grpc":"127.0.0.1:2","admin":"127.0.0.1:3"}"#;
+        assert_eq!(addresses(json), expected);
+        assert_eq!(addresses(r#"{"event":"first_start","api_key":"x"}"#), None);
+        assert_eq!(addresses("first start: these keys"), None);
+    }
+
+    fn local(port: u16) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], port))
+    }
 }

@@ -9,14 +9,14 @@ pub struct Settings {
     values: BTreeMap<String, String>,
     /// Variables of the process.
     pub variables: Vec<(String, String)>,
-    /// How many of the servers that may run at once this one counts for.
-    pub fixed_http: bool,
+    /// How many files the process may have open.
+    pub open_files: Option<u32>,
 }
 
 impl Default for Settings {
     /// Free ports, and receivers on this machine may be reached.
     fn default() -> Self {
-        let mut settings = Self { values: BTreeMap::new(), variables: Vec::new(), fixed_http: false };
+        let mut settings = Self { values: BTreeMap::new(), variables: Vec::new(), open_files: None };
         for port in ["http.listen", "grpc.listen", "admin.listen"] {
             settings.put(port, "\"127.0.0.1:0\"");
         }
@@ -44,9 +44,14 @@ impl Settings {
         self
     }
 
+    /// Bounds the files, and so the connections, of the process (F42).
+    pub fn with_open_files(mut self, most: u32) -> Self {
+        self.open_files = Some(most);
+        self
+    }
+
     /// The same HTTP port at every start, for clients that go on through a restart.
     pub fn with_fixed_http(mut self) -> Self {
-        self.fixed_http = true;
         self.put("http.listen", &format!("\"127.0.0.1:{}\"", quiet_port()));
         self
     }

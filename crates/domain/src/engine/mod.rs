@@ -32,6 +32,7 @@ mod tests;
 use crate::ids::{ShardId, TransitionId};
 use crate::ping::Metric;
 use crate::record::{Body, Params, Record};
+use crate::transition::Reason;
 use clock::{Observed, ShardClock};
 use commands::CommandMemory;
 use deliveries::Deliveries;
@@ -80,6 +81,7 @@ struct Incident {
     opened_ms: i64,
     acknowledged: bool,
     reminded: u32,
+    reason: Reason,
     /// The window whose silence opened it, when silence did: what a late report of deafness is held against.
     silent: Option<SilentWindow>,
 }

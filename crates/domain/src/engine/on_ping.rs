@@ -114,6 +114,9 @@ impl Engine {
         if policy.manual_resume && self.table.hot[slot as usize].status == Status::Paused {
             return "paused";
         }
+        if ping.kind.finishes() && self.repeats_last(slot, ping) {
+            return "repeated";
+        }
         ""
     }
 
@@ -130,6 +133,13 @@ impl Engine {
             }
             _ => self.on_finish(slot, record, ping, at_ms, effects),
         }
+    }
+
+    /// Whether a finish with a run id was the last thing heard already: a client that got no answer sends it
+    /// again, and it has one effect.
+    fn repeats_last(&self, slot: u32, ping: &Ping) -> bool {
+        let same_kind = self.table.hot[slot as usize].last().is_some_and(|(_, kind, _)| kind == ping.kind);
+        same_kind && ping.run.is_some() && self.extras.get(&slot).is_some_and(|extras| extras.run == ping.run)
     }
 
     /// Whether a start comes after the finish of its own run: a client that does not wait for the answer to

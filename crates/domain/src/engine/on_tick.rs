@@ -110,10 +110,11 @@ impl Engine {
     }
 
     fn miss(&mut self, slot: u32, window: SilentWindow, at_ms: i64, record: &Record, effects: &mut Vec<Effect>) {
-        let expected = self.table.hot[slot as usize].expected;
+        let hot = &self.table.hot[slot as usize];
+        let (expected, is_first) = (hot.expected, hot.flags.has(Flags::FIRST));
         let failure = Failure {
             silent: Some(window),
-            expected_ms: Some(i64::from(expected) * 1000),
+            expected_ms: (!is_first).then_some(i64::from(expected) * 1000),
             deadline_ms: Some(window.deadline_ms),
             ..Failure::of(Reason::Missed, Cause::Deadline(window.deadline_ms), at_ms)
         };

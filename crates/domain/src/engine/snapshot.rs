@@ -11,6 +11,7 @@ use super::{Engine, Extras, Incident, ShardClock, SilentWindow};
 use crate::codec::{CodecError, Reader, Writer};
 use crate::ids::{RunId, ShardId, TransitionId};
 use crate::ping::Metric;
+use crate::transition::Reason;
 use std::collections::BTreeMap;
 
 /// The format version of manifests and pieces written today.
@@ -221,7 +222,7 @@ impl Extras {
 
 impl Incident {
     fn write(&self, w: &mut Writer) {
-        w.raw(&self.id.0).i64(self.opened_ms).u8(u8::from(self.acknowledged)).u32(self.reminded);
+        w.raw(&self.id.0).i64(self.opened_ms).u8(u8::from(self.acknowledged)).u32(self.reminded).text(self.reason.word());
         w.option(self.silent, |w, window| {
             w.i64(window.from_ms).i64(window.deadline_ms);
         });
@@ -233,6 +234,7 @@ impl Incident {
             opened_ms: r.i64()?,
             acknowledged: r.u8()? != 0,
             reminded: r.u32()?,
+            reason: Reason::from_word(&r.text()?).ok_or(CodecError::Value("reason"))?,
             silent: r.option(|r| Ok(SilentWindow { from_ms: r.i64()?, deadline_ms: r.i64()? }))?,
         })
     }

@@ -109,7 +109,9 @@ impl Engine {
             if opens { (TransitionKind::Down, Status::Down) } else { (TransitionKind::Silent, hot.status) };
         let mut transition = self.transition(slot, record, kind, failure.reason, failure.cause, failure.at_ms);
         transition.to = to;
-        transition.expected_ms = failure.expected_ms.or(transition.expected_ms);
+        if failure.silent.is_some() {
+            transition.expected_ms = failure.expected_ms;
+        }
         transition.deadline_ms = failure.deadline_ms;
         transition.run_started_ms = failure.run_started_ms;
         transition.detail = failure.detail;
@@ -126,7 +128,7 @@ impl Engine {
     fn open_incident(&mut self, slot: u32, transition: &mut Transition, silent: Option<SilentWindow>) {
         let (id, opened_ms) = (transition.id, transition.occurred_ms);
         transition.incident = Some(IncidentRef { id, opened_ms });
-        self.incidents.insert(slot, Incident { id, opened_ms, acknowledged: false, reminded: 0, silent });
+        self.incidents.insert(slot, Incident { id, opened_ms, acknowledged: false, reminded: 0, reason: transition.reason, silent });
         self.set_status(slot, Status::Down);
     }
 
@@ -235,9 +237,10 @@ impl Engine {
         let Some(incident) = self.incidents.get_mut(&slot) else { return };
         let number = u32::try_from((now - incident.opened_ms) / every).unwrap_or(u32::MAX);
         incident.reminded = number;
+        let reason = incident.reason;
         let (cause, at_ms) =
             (Cause::Reminder { incident: incident.id, number }, incident.opened_ms + every * i64::from(number));
-        let mut transition = self.transition(slot, record, TransitionKind::Reminder, Reason::Missed, cause, at_ms);
+        let mut transition = self.transition(slot, record, TransitionKind::Reminder, reason, cause, at_ms);
         transition.detail = format!("reminder {number}");
         self.conclude(slot, transition, effects);
     }

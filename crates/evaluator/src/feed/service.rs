@@ -3,7 +3,7 @@
 use super::hub::{Assigned, FeedHub};
 use crate::EvaluatorDeps;
 use domain::command::{AttemptOutcome, AttemptResult};
-use domain::ids::{MonitorId, ShardId};
+use domain::ids::ShardId;
 use domain::record::Body;
 use domain::transition::Transition;
 use std::pin::Pin;
@@ -23,7 +23,7 @@ const CAPACITY_MAX: u32 = 1_024;
 /// How much of the last output goes with an offer, in bytes.
 const TAIL_BYTES: usize = 2_000;
 /// How many pings back the last output is looked for.
-const TAIL_PINGS: u32 = 5;
+const TAIL_PINGS: u32 = 20;
 
 /// Serves notifiers.
 pub struct FeedService {
@@ -154,15 +154,12 @@ async fn build_offer(deps: &EvaluatorDeps, assigned: Assigned, lease_ms: u32) ->
     Ok(Offer { shard: shard.0.into(), delivery: Some(delivery_to_wire(&delivery)), attempt, lease_ms, items })
 }
 
-/// The end of the last output up to the ping an alert speaks of. An alert without it is still an alert.
+/// The end of the output of the last ping, or of notes that came after it. An alert without it is still an
+/// alert.
 async fn last_output(deps: &EvaluatorDeps, transition: &Transition) -> Vec<u8> {
-    let Some(number) = transition.last_ping.as_ref().map(|ping| ping.number) else { return Vec::new() };
-    let body = newest_body(deps, transition.monitor, number).await.unwrap_or_default();
+    let Some(last) = &transition.last_ping else { return Vec::new() };
+    let Ok(page) = deps.store.history(transition.monitor, TAIL_PINGS, None).await else { return Vec::new() };
+    let since = page.rows.into_iter().filter(|row| row.ping.number <= last.number && row.ping.at_ms >= last.at_ms);
+    let body = since.map(|row| row.details.body).find(|body| !body.is_empty()).unwrap_or_default();
     body[body.len().saturating_sub(TAIL_BYTES)..].to_vec()
-}
-
-async fn newest_body(deps: &EvaluatorDeps, monitor: MonitorId, number: u32) -> Option<Vec<u8>> {
-    let page = deps.store.history(monitor, 4 * TAIL_PINGS, None).await.ok()?;
-    let recent = page.rows.into_iter().filter(|row| row.ping.number <= number).take(TAIL_PINGS as usize);
-    recent.map(|row| row.details.body).find(|body| !body.is_empty())
 }

@@ -134,7 +134,8 @@ async fn read(core: &Core, body: Incoming) -> Result<Bytes, Unreadable> {
         Ok(Err(_)) => Err(Unreadable::Body(BodyError::Malformed)),
         Ok(Ok(body)) => {
             let body = body.to_bytes();
-            if body.split(|byte| *byte == b'\n').count() > MAX_LINES + 1 { Err(Unreadable::TooLarge) } else { Ok(body) }
+            let lines = body.strip_suffix(b"\n").unwrap_or(&body).split(|byte| *byte == b'\n').count();
+            if lines > MAX_LINES { Err(Unreadable::TooLarge) } else { Ok(body) }
         }
     }
 }

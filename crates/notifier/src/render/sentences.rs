@@ -40,9 +40,9 @@ impl<'a> Teller<'a> {
     /// All there is to say, front to back.
     pub(super) fn sentences(&self) -> Vec<String> {
         let mut told = match (self.t.kind, self.t.reason) {
+            (TransitionKind::Unobserved, _) if self.t.retracts.is_some() => self.retracted(),
             (TransitionKind::Unobserved, _) => self.unobserved(),
             (TransitionKind::Reminder, _) => self.reminder(),
-            (TransitionKind::Up, Reason::Blind) => self.retracted(),
             (TransitionKind::Up, _) => self.recovered(),
             (TransitionKind::Silent, _) => vec![self.changed()],
             (_, reason) => self.trouble(reason),
@@ -60,8 +60,10 @@ impl<'a> Teller<'a> {
 
     fn gist(&self) -> String {
         match (self.t.kind, self.t.reason) {
+            (TransitionKind::Unobserved, _) if self.t.retracts.is_some() => {
+                "the alert is taken back, no pings could be heard".to_owned()
+            }
             (TransitionKind::Unobserved, _) => format!("no pings could be heard{}", self.blind_length()),
-            (TransitionKind::Up, Reason::Blind) => "the alert is taken back, no pings could be heard".to_owned(),
             (TransitionKind::Up, _) => format!("back{}", self.down_for()),
             (TransitionKind::Reminder, reason) => format!("{}{}", cause(reason), self.down_for()),
             (TransitionKind::Silent, _) => format!("{} to {}", self.t.from, self.t.to),

@@ -154,7 +154,7 @@ impl Stored {
             token_keys,
             root: unhex("root_secret", &self.root_secret)?,
             node: u64::from_str_radix(&self.node, 16).map_err(|_| "node is not 16 hex digits".to_owned())?,
-            shards: ShardCount::new(self.shards).ok_or_else(|| "shards is not 1 to 4096".to_owned())?,
+            shards: ShardCount::new(self.shards).ok_or_else(|| "shards is not 1 to 64".to_owned())?,
         })
     }
 }

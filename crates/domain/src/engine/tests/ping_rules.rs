@@ -167,6 +167,16 @@ fn a_start_that_its_own_finish_overtook_opens_no_run() {
 }
 
 #[test]
+fn a_finish_sent_again_with_its_run_id_has_one_effect() {
+    let mut log = in_status(Status::Up, |_| {});
+    log.edit(|policy| policy.failures_before_alert = 2);
+    log.run_ping(PingKind::Fail, 1).run_ping(PingKind::Fail, 1);
+    assert_eq!((log.status(), log.told().len()), (Status::Up, 0));
+    log.run_ping(PingKind::Fail, 2);
+    assert_eq!(log.status(), Status::Down);
+}
+
+#[test]
 fn a_reported_duration_wins_over_a_measured_one() {
     let mut log = in_status(Status::Up, |_| {});
     log.ping(PingKind::Start).until(20);

@@ -92,6 +92,7 @@ fn first_ping_within_watches_a_monitor_that_never_pinged() {
     assert_eq!(log.told(), []);
     log.until(103);
     assert_eq!(log.told(), [(DOWN, Reason::Missed, 100)]);
+    assert_eq!((log.last().expected_ms, log.last().deadline_ms), (None, Some((super::log::START + 100) * 1000)));
 }
 
 #[test]
@@ -180,6 +181,15 @@ fn a_monitor_with_a_one_second_period_is_missed_once() {
     log.until(1).success();
     log.until(50_000 / 10);
     assert_eq!(log.told(), [(DOWN, Reason::Missed, 2)]);
+}
+
+#[test]
+fn a_reminder_repeats_the_reason_of_its_incident() {
+    let mut policy = Policy::every(Schedule::Period { seconds: 60 }, 0);
+    policy.remind_every_secs = Some(600);
+    let mut log = Log::with(policy);
+    log.until(1).ping(PingKind::Exit(2)).until(700);
+    assert_eq!(log.told(), [(DOWN, Reason::Failed, 1), (TransitionKind::Reminder, Reason::Failed, 601)]);
 }
 
 #[test]
