@@ -20,8 +20,10 @@ build: ## release binaries: target/release/quietpulse and target/release/qp
 test: ## every suite that needs no Java; ends with `N passed, N failed`
 	@.ci/sum-tests $(CARGO) test --no-fail-fast $(TESTS)
 
-bench: ## benchmarks of single parts
-	$(CARGO) bench --workspace --bench '*'
+bench: ## the figures of docs/benchmarks.md, as ratios to a bare server in the same run
+	$(CARGO) build --release -p quietpulse-server -p quietpulse-loadtest
+	target/release/engine --monitors 1000000,10000000
+	target/release/pings --server target/release/quietpulse
 
 lint: ## format and clippy, warnings are errors
 	$(CARGO) fmt --all --check

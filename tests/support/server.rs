@@ -164,8 +164,10 @@ impl Home {
 
 impl Drop for Home {
     fn drop(&mut self) {
-        lock(&FINDINGS).extend(self.leaks());
-        if std::thread::panicking() {
+        let leaks = self.leaks();
+        let is_evidence = std::thread::panicking() || !leaks.is_empty();
+        lock(&FINDINGS).extend(leaks);
+        if is_evidence {
             self.root.disable_cleanup(true);
             eprintln!("--- {}\n{}", self.root.path().display(), tail(&self.stderr()));
         }

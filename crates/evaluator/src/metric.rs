@@ -52,6 +52,11 @@ pub(crate) fn observe_snapshot(bytes: usize, seconds: f64) {
     histogram!("snapshot_seconds").record(seconds);
 }
 
+/// How old the last snapshot of a shard is.
+pub(crate) fn set_snapshot_age(shard: u16, seconds: f64) {
+    gauge!("snapshot_age_seconds", "shard" => shard.to_string()).set(seconds);
+}
+
 /// The store refused a step and is asked again.
 pub(crate) fn count_store_retry() {
     counter!("store_retries_total").increment(1);

@@ -14,7 +14,7 @@ mod notifier;
 mod options;
 mod render;
 
-pub use channel::log::{LogSink, StdoutSink};
+pub use channel::log::{LogForm, LogSink, StdoutSink};
 pub use egress::{Lookup, SystemLookup};
 pub use notifier::{Notifier, NotifierError, Parts};
 pub use options::{NotifierDeps, NotifierOptions, SmtpOptions, SmtpTls};

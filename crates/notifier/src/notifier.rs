@@ -18,7 +18,7 @@ pub enum NotifierError {
     TlsRoots(String),
 }
 
-/// What tests replace: name resolution, and where the channel `log` writes.
+/// What may be replaced: name resolution, and where the channel `log` writes and in which form.
 #[derive(Clone)]
 pub struct Parts {
     pub lookup: Arc<dyn Lookup>,
@@ -27,7 +27,7 @@ pub struct Parts {
 
 impl Default for Parts {
     fn default() -> Self {
-        Self { lookup: Arc::new(SystemLookup), log: Arc::new(StdoutSink) }
+        Self { lookup: Arc::new(SystemLookup), log: Arc::new(StdoutSink::default()) }
     }
 }
 

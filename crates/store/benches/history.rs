@@ -1,9 +1,10 @@
 //! How many rows a second the embedded store takes: `cargo bench -p quietpulse-store`.
 //!
-//! Beside each figure stands what bare SQLite does with the same cells in one transaction, so that the
+//! Beside each figure stands what bare SQLite does with the same pings, a row each, in one transaction, so that the
 //! ratio tells of the store and not of the machine.
 
 use domain::engine::effects::HistoryRow;
+use domain::ids::ShardId;
 use rusqlite::{Connection, params};
 use std::path::Path;
 use std::time::Instant;
@@ -13,7 +14,9 @@ use store::embedded::EmbeddedStore;
 use store::{ShardBatch, ShardTables};
 
 const ROWS: u64 = 200_000;
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
+/// Pings of a step under load: two seconds of a shard's share of 30,000 pings a second.
+const HELD_PINGS: usize = 15_000;
 
 fn rows(world: &World, monitors: u64) -> Vec<HistoryRow> {
     let slugs: Vec<_> = (0..monitors).map(|n| format!("m{n}")).collect();
@@ -58,6 +61,28 @@ async fn four_writers(store: &EmbeddedStore, world: &World, history: Vec<History
     rate(started)
 }
 
+/// Four shards' owners that hold the pings of two seconds back, so that a monitor has several in a step.
+async fn four_holding(store: &EmbeddedStore, history: Vec<HistoryRow>) -> f64 {
+    let mut shards: [Vec<HistoryRow>; 4] = Default::default();
+    history.into_iter().for_each(|row| shards[(row.monitor.0 >> 62) as usize].push(row));
+    let started = Instant::now();
+    let writer = async |shard: u16, rows: &[HistoryRow]| {
+        for step in rows.chunks(HELD_PINGS) {
+            store.write(ShardId(shard), ShardBatch { history: step.to_vec(), ..at(1) }).await.unwrap();
+        }
+    };
+    let [a, b, c, d] = &shards;
+    tokio::join!(writer(0, a), writer(1, b), writer(2, c), writer(3, d));
+    rate(started)
+}
+
+#[derive(Clone, Copy)]
+enum Case {
+    One,
+    Four,
+    Held,
+}
+
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     for monitors in [100, 10_000, 100_000] {
@@ -66,21 +91,22 @@ fn main() {
             let rows = rows(&world, monitors);
             let directory = tempfile::tempdir().unwrap();
             let bare = bare_sqlite(directory.path(), &rows);
-            let figure = async |directory: &str, four: bool| {
-                let store = EmbeddedStore::open(Path::new(directory)).unwrap();
-                if four {
-                    four_writers(&store, &world, rows.clone()).await
-                } else {
-                    one_batch(&store, &world, rows.clone()).await
+            let figure = async |case: Case, name: &str| {
+                let store = EmbeddedStore::open(&directory.path().join(name)).unwrap();
+                match case {
+                    Case::One => one_batch(&store, &world, rows.clone()).await,
+                    Case::Four => four_writers(&store, &world, rows.clone()).await,
+                    Case::Held => four_holding(&store, rows.clone()).await,
                 }
             };
-            let place = |name: &str| directory.path().join(name).display().to_string();
-            let one = runtime.block_on(figure(&place("one"), false));
-            let four = runtime.block_on(figure(&place("four"), true));
+            let one = runtime.block_on(figure(Case::One, "one"));
+            let four = runtime.block_on(figure(Case::Four, "four"));
+            let held = runtime.block_on(figure(Case::Held, "held"));
             println!(
-                "{monitors} monitors: bare SQLite {bare:.0} rows/s, one batch {one:.0} ({:.2}), four writers {four:.0} ({:.2})",
+                "{monitors} monitors: bare SQLite {bare:.0} rows/s, one batch {one:.0} ({:.2}), four writers {four:.0} ({:.2}), four holding {held:.0} ({:.2})",
                 one / bare,
-                four / bare
+                four / bare,
+                held / bare
             );
         }
     }

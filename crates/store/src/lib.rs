@@ -83,7 +83,8 @@ pub struct SnapshotWrite {
 /// What a shard's owner writes and reads back.
 #[async_trait]
 pub trait ShardTables: Send + Sync {
-    /// Writes a step. Returns when it is durable.
+    /// Writes a step. When it returns the rows are readable and survive the loss of any process. They must
+    /// survive everything once a later `save_snapshot` has returned; until then the log can bring them back.
     async fn write(&self, shard: ShardId, batch: ShardBatch) -> Result<(), StoreError>;
     /// Chunks first, manifest last, then the forgotten ones go.
     async fn save_snapshot(&self, shard: ShardId, snapshot: SnapshotWrite) -> Result<(), StoreError>;
@@ -91,7 +92,12 @@ pub trait ShardTables: Send + Sync {
     /// In the order asked; a missing one is [`StoreError::Damaged`].
     async fn load_chunks(&self, shard: ShardId, keys: &[ChunkKey]) -> Result<Vec<Vec<u8>>, StoreError>;
     /// A transition with open deliveries. `known_ms` is where it was filed.
-    async fn transition(&self, shard: ShardId, known_ms: i64, id: TransitionId) -> Result<Option<Transition>, StoreError>;
+    async fn transition(
+        &self,
+        shard: ShardId,
+        known_ms: i64,
+        id: TransitionId,
+    ) -> Result<Option<Transition>, StoreError>;
     /// Says who answers for a shard: a hint for routing, never an authority. `None` steps down.
     async fn claim_shard(&self, shard: ShardId, owner: Option<ShardOwner>) -> Result<(), StoreError>;
     async fn shard_owner(&self, shard: ShardId) -> Result<Option<ShardOwner>, StoreError>;
@@ -124,19 +130,50 @@ pub struct StoredMonitor {
 pub trait TenantReads: Send + Sync {
     async fn monitor(&self, tenant: TenantId, slug: &str) -> Result<Option<StoredMonitor>, StoreError>;
     /// By slug, ascending.
-    async fn monitors(&self, tenant: TenantId, filter: &MonitorFilter, limit: u32, after: Option<&str>) -> Result<Page<StoredMonitor>, StoreError>;
+    async fn monitors(
+        &self,
+        tenant: TenantId,
+        filter: &MonitorFilter,
+        limit: u32,
+        after: Option<&str>,
+    ) -> Result<Page<StoredMonitor>, StoreError>;
     /// Newest first (by offset).
-    async fn history(&self, monitor: MonitorId, limit: u32, after: Option<&str>) -> Result<Page<HistoryRow>, StoreError>;
+    async fn history(
+        &self,
+        monitor: MonitorId,
+        limit: u32,
+        after: Option<&str>,
+    ) -> Result<Page<HistoryRow>, StoreError>;
     /// Newest first.
-    async fn transitions(&self, monitor: MonitorId, limit: u32, after: Option<&str>) -> Result<Page<Transition>, StoreError>;
+    async fn transitions(
+        &self,
+        monitor: MonitorId,
+        limit: u32,
+        after: Option<&str>,
+    ) -> Result<Page<Transition>, StoreError>;
     /// Transitions of a tenant in the order they were stored, after a cursor (`None`: from now; the page is
     /// then empty and `next` is the cursor to go on from). `next` is always there.
-    async fn transitions_since(&self, tenant: TenantId, limit: u32, cursor: Option<&str>) -> Result<Page<Transition>, StoreError>;
+    async fn transitions_since(
+        &self,
+        tenant: TenantId,
+        limit: u32,
+        cursor: Option<&str>,
+    ) -> Result<Page<Transition>, StoreError>;
     async fn transition_by_id(&self, tenant: TenantId, id: TransitionId) -> Result<Option<Transition>, StoreError>;
     /// Monitors whose stored status has an open incident, oldest incident first.
-    async fn open_incidents(&self, tenant: TenantId, limit: u32, after: Option<&str>) -> Result<Page<StoredMonitor>, StoreError>;
+    async fn open_incidents(
+        &self,
+        tenant: TenantId,
+        limit: u32,
+        after: Option<&str>,
+    ) -> Result<Page<StoredMonitor>, StoreError>;
     /// Newest first.
-    async fn deliveries(&self, channel: ChannelId, limit: u32, after: Option<&str>) -> Result<Page<Delivery>, StoreError>;
+    async fn deliveries(
+        &self,
+        channel: ChannelId,
+        limit: u32,
+        after: Option<&str>,
+    ) -> Result<Page<Delivery>, StoreError>;
     async fn delivery(&self, id: DeliveryId) -> Result<Option<Delivery>, StoreError>;
 }
 

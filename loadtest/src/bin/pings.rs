@@ -21,8 +21,9 @@ struct Options {
     /// Keep-alive connections, one measurement each.
     #[arg(long, value_delimiter = ',', default_value = "64,256")]
     connections: Vec<usize>,
-    /// Monitors that are pinged in turn.
-    #[arg(long, default_value_t = 1_000)]
+    /// Monitors that are pinged in turn: enough that none is pinged faster than its rate limit, since a
+    /// coalesced ping would not be written.
+    #[arg(long, default_value_t = 20_000)]
     monitors: usize,
     /// Seconds of each measurement.
     #[arg(long, default_value_t = 5)]

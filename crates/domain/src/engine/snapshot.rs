@@ -222,7 +222,11 @@ impl Extras {
 
 impl Incident {
     fn write(&self, w: &mut Writer) {
-        w.raw(&self.id.0).i64(self.opened_ms).u8(u8::from(self.acknowledged)).u32(self.reminded).text(self.reason.word());
+        w.raw(&self.id.0)
+            .i64(self.opened_ms)
+            .u8(u8::from(self.acknowledged))
+            .u32(self.reminded)
+            .text(self.reason.word());
         w.option(self.silent, |w, window| {
             w.i64(window.from_ms).i64(window.deadline_ms);
         });

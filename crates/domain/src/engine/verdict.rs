@@ -109,9 +109,7 @@ impl Engine {
             if opens { (TransitionKind::Down, Status::Down) } else { (TransitionKind::Silent, hot.status) };
         let mut transition = self.transition(slot, record, kind, failure.reason, failure.cause, failure.at_ms);
         transition.to = to;
-        if failure.silent.is_some() {
-            transition.expected_ms = failure.expected_ms;
-        }
+        transition.expected_ms = failure.expected_ms;
         transition.deadline_ms = failure.deadline_ms;
         transition.run_started_ms = failure.run_started_ms;
         transition.detail = failure.detail;
@@ -128,7 +126,10 @@ impl Engine {
     fn open_incident(&mut self, slot: u32, transition: &mut Transition, silent: Option<SilentWindow>) {
         let (id, opened_ms) = (transition.id, transition.occurred_ms);
         transition.incident = Some(IncidentRef { id, opened_ms });
-        self.incidents.insert(slot, Incident { id, opened_ms, acknowledged: false, reminded: 0, reason: transition.reason, silent });
+        self.incidents.insert(
+            slot,
+            Incident { id, opened_ms, acknowledged: false, reminded: 0, reason: transition.reason, silent },
+        );
         self.set_status(slot, Status::Down);
     }
 
@@ -312,7 +313,7 @@ impl Engine {
             known_ms: self.clock.now().0,
             offset: record.offset,
             version: hot.version,
-            expected_ms: (hot.expected != 0).then_some(i64::from(hot.expected) * 1000),
+            expected_ms: None,
             deadline_ms: None,
             last_ping: self.last_ping(slot),
             incident: self.incidents.get(&slot).map(|i| IncidentRef { id: i.id, opened_ms: i.opened_ms }),

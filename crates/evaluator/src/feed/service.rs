@@ -4,6 +4,7 @@ use super::hub::{Assigned, FeedHub};
 use crate::EvaluatorDeps;
 use domain::command::{AttemptOutcome, AttemptResult};
 use domain::ids::ShardId;
+use domain::ping::{PingDetails, PingKind};
 use domain::record::Body;
 use domain::transition::Transition;
 use std::pin::Pin;
@@ -159,7 +160,18 @@ async fn build_offer(deps: &EvaluatorDeps, assigned: Assigned, lease_ms: u32) ->
 async fn last_output(deps: &EvaluatorDeps, transition: &Transition) -> Vec<u8> {
     let Some(last) = &transition.last_ping else { return Vec::new() };
     let Ok(page) = deps.store.history(transition.monitor, TAIL_PINGS, None).await else { return Vec::new() };
-    let since = page.rows.into_iter().filter(|row| row.ping.number <= last.number && row.ping.at_ms >= last.at_ms);
-    let body = since.map(|row| row.details.body).find(|body| !body.is_empty()).unwrap_or_default();
-    body[body.len().saturating_sub(TAIL_BYTES)..].to_vec()
+    let upto = page.rows.into_iter().filter(|row| row.ping.number <= last.number && row.ignored.is_empty());
+    let mut notes_then_ping = upto.scan(false, |done, row| {
+        let was_done = std::mem::replace(done, row.ping.kind != PingKind::Log);
+        (!was_done).then_some(row)
+    });
+    let output = notes_then_ping.find_map(|row| Some(output_of(row.details)).filter(|output| !output.is_empty()));
+    let output = output.unwrap_or_default();
+    output[output.len().saturating_sub(TAIL_BYTES)..].to_vec()
+}
+
+/// What a ping brought along for people: its message, then its body.
+fn output_of(details: PingDetails) -> Vec<u8> {
+    let between: &[u8] = if details.message.is_empty() || details.body.is_empty() { b"" } else { b"\n" };
+    [details.message.as_bytes(), between, &details.body].concat()
 }

@@ -2,6 +2,7 @@
 
 mod answers;
 mod coalesce;
+mod history;
 mod step;
 pub mod worker;
 

@@ -2,6 +2,7 @@
 
 use super::ShardHandle;
 use super::coalesce::Coalescer;
+use super::history::HistoryBuffer;
 use super::step::{FeedChange, Step};
 use crate::feed::FeedHub;
 use crate::{EvaluatorDeps, EvaluatorError, EvaluatorOptions, metric};
@@ -13,7 +14,7 @@ use eventlog::{AppendTicket, RawRecord, ReadError, ShardReader};
 use std::sync::Arc;
 use std::time::Duration;
 use store::row::ShardOwner;
-use store::{ChunkKey, SnapshotWrite, StoreError};
+use store::{ChunkKey, ShardBatch, SnapshotWrite, StoreError};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -33,10 +34,13 @@ pub struct Worker {
     handle: Arc<ShardHandle>,
     manifest: Option<Manifest>,
     coalescer: Coalescer,
+    history: HistoryBuffer,
     /// The tick that was sent last, until the log has it.
     tick: Option<AppendTicket>,
     /// Whether deliveries are on offer: not while the log is replayed, which may hold their outcomes.
     offering: bool,
+    /// When the last snapshot was saved, or found.
+    saved: Instant,
 }
 
 impl Worker {
@@ -60,8 +64,10 @@ impl Worker {
             handle,
             manifest,
             coalescer: Coalescer::default(),
+            history: HistoryBuffer::new(Instant::now()),
             tick: None,
             offering: false,
+            saved: Instant::now(),
         })
     }
 
@@ -86,7 +92,7 @@ impl Worker {
                 biased;
                 () = stopping.cancelled() => break,
                 _ = ticks.tick() => self.send_tick(),
-                _ = snapshots.tick() => self.snapshot().await,
+                _ = snapshots.tick() => self.snapshot(&stopping).await,
                 records = reader.next(BATCH) => match records {
                     Ok(records) => self.step(records, &stopping).await,
                     Err(error) => match self.reopen_reader(error, &stopping).await {
@@ -96,7 +102,7 @@ impl Worker {
                 },
             }
         }
-        self.snapshot().await;
+        self.snapshot(&stopping).await;
         let _ = self.deps.store.claim_shard(self.shard, None).await.inspect_err(|error| {
             tracing::warn!(shard = %self.shard, %error, "could not step down; others will find out by themselves");
         });
@@ -105,8 +111,11 @@ impl Worker {
     async fn step(&mut self, raw: Vec<RawRecord>, stopping: &CancellationToken) {
         let records: Vec<Record> = raw.iter().filter_map(|record| self.decode(record)).collect();
         let Some(end) = raw.last().map(|record| record.offset + 1) else { return };
-        let step = Step::of(&mut self.handle.engine.lock(), &records, &mut self.coalescer);
-        if !self.store(&step, stopping).await {
+        let mut step = Step::of(&mut self.handle.engine.lock(), &records, &mut self.coalescer);
+        // Alerts quote the output of pings: it must be readable before they are offered.
+        let tells = !step.batch.transitions.is_empty();
+        step.batch.history = self.history.exchange(step.batch.history, tells, Instant::now());
+        if !self.store(std::mem::take(&mut step.batch), stopping).await {
             return;
         }
         {
@@ -137,9 +146,9 @@ impl Worker {
     }
 
     /// Writes until the store has it: nothing is told before that, and the shard waits rather than losing it.
-    async fn store(&self, step: &Step, stopping: &CancellationToken) -> bool {
-        while !step.batch.is_empty() {
-            match self.deps.store.write(self.shard, step.batch.clone()).await {
+    async fn store(&self, batch: ShardBatch, stopping: &CancellationToken) -> bool {
+        while !batch.is_empty() {
+            match self.deps.store.write(self.shard, batch.clone()).await {
                 Ok(()) => return true,
                 Err(error) => {
                     metric::count_store_retry();
@@ -215,6 +224,7 @@ impl Worker {
         };
         let seconds = (now - engine_now).max(0) as f64 / 1000.0;
         metric::set_lag(self.shard.0, 0, seconds);
+        metric::set_snapshot_age(self.shard.0, self.saved.elapsed().as_secs_f64());
         metric::set_outbox(self.shard.0, open, oldest.map_or(0.0, |at| (now - at).max(0) as f64 / 1000.0));
     }
 
@@ -235,8 +245,18 @@ impl Worker {
         }
     }
 
+    /// Writes the history that is held back: a snapshot covers it, and the log before a snapshot may go.
+    async fn write_history(&mut self, stopping: &CancellationToken) -> bool {
+        let hlt_us = self.handle.engine.lock().hlt_us();
+        let batch = ShardBatch { hlt_us, history: self.history.drain(), ..ShardBatch::default() };
+        self.store(batch, stopping).await
+    }
+
     /// Saves what changed since the last snapshot. The rows it covers are durable already.
-    async fn snapshot(&mut self) {
+    async fn snapshot(&mut self, stopping: &CancellationToken) {
+        if !self.write_history(stopping).await {
+            return;
+        }
         let plan = {
             let engine = self.handle.engine.lock();
             if self.manifest.as_ref().is_some_and(|m| m.next_offset == engine.next_offset()) {
@@ -254,6 +274,7 @@ impl Worker {
         match self.deps.store.save_snapshot(self.shard, write).await {
             Ok(()) => {
                 metric::observe_snapshot(bytes, started.elapsed().as_secs_f64());
+                self.saved = Instant::now();
                 self.handle.engine.lock().snapshot_saved();
                 self.deps.log.release(self.shard, plan.manifest.next_offset).await;
                 self.manifest = Some(plan.manifest);

@@ -66,6 +66,19 @@ async fn an_alert_is_offered_with_everything_it_says_and_closed_by_its_outcome()
 }
 
 #[tokio::test]
+async fn an_offer_quotes_the_message_and_the_output_of_its_ping_and_no_other() {
+    let rig = Rig::start().await;
+    rig.create().await;
+    let mut notifier = Notifier::join(&rig, 4).await;
+    rig.ping_with(PingKind::Fail, "disk full", "line 1\nline 2").await;
+    let down = notifier.next().await;
+    assert_eq!(down.items[0].body_tail, b"disk full\nline 1\nline 2");
+    notifier.answer(&down, log_outcome::Result::Delivered(wire::v1::Empty {})).await;
+    rig.ping(PingKind::Success).await;
+    assert!(notifier.next().await.items[0].body_tail.is_empty());
+}
+
+#[tokio::test]
 async fn an_offer_whose_notifier_goes_away_is_offered_to_the_next() {
     let rig = Rig::start().await;
     rig.create().await;

@@ -3,7 +3,7 @@
 use domain::command::{Action, Command};
 use domain::ids::{ChannelId, CommandId, MonitorId, ShardCount, ShardId, TenantId};
 use domain::monitor::{Identity, MonitorConfig, Policy};
-use domain::ping::{Ping, PingKind};
+use domain::ping::{Ping, PingDetails, PingKind};
 use domain::record::{Body, Params};
 use domain::schedule::Schedule;
 use domain::time::{Clock, UnixMs};
@@ -99,6 +99,23 @@ impl Rig {
             duration_ms: None,
             metrics,
             details: None,
+            create: None,
+        }))
+        .await
+    }
+
+    pub async fn ping_with(&self, kind: PingKind, message: &str, body: &str) -> Appended {
+        let details = PingDetails { message: message.into(), body: body.into(), ..PingDetails::default() };
+        let (generation, run, metrics) = (Some(0), None, vec![]);
+        let details = Some(Box::new(details));
+        self.append(Body::Ping(Ping {
+            monitor: M,
+            generation,
+            kind,
+            run,
+            duration_ms: None,
+            metrics,
+            details,
             create: None,
         }))
         .await

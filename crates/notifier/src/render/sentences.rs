@@ -104,7 +104,8 @@ impl<'a> Teller<'a> {
     fn failed(&self) -> Vec<String> {
         let mut told = vec![format!("{}: {} at {}.", self.name, self.failure(), self.when.at(self.t.occurred_ms))];
         told.extend(self.took());
-        told.extend(self.detail());
+        // The failure names the exit status already.
+        told.extend(self.detail().filter(|_| !self.t.detail.starts_with("exit status")));
         told
     }
 

@@ -26,7 +26,7 @@ pub struct Config {
 
 /// What a process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum Role {
     Ingest,
     Evaluator,
@@ -36,6 +36,16 @@ pub enum Role {
 
 impl Role {
     pub const ALL: [Self; 4] = [Self::Ingest, Self::Evaluator, Self::Notifier, Self::Api];
+}
+
+impl TryFrom<String> for Role {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let words =
+            [("ingest", Self::Ingest), ("evaluator", Self::Evaluator), ("notifier", Self::Notifier), ("api", Self::Api)];
+        one_of(&text, words)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -128,11 +138,19 @@ pub struct Smtp {
 
 /// How a mail server is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum SmtpSecurity {
     Starttls,
     Tls,
     None,
+}
+
+impl TryFrom<String> for SmtpSecurity {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        one_of(&text, [("starttls", Self::Starttls), ("tls", Self::Tls), ("none", Self::None)])
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -150,10 +168,25 @@ pub struct Telemetry {
     pub otlp_sample: f64,
 }
 
-/// The form of log lines and of the ready line.
+/// The form of log lines, and of the lines on stdout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum LogFormat {
     Human,
     Json,
+}
+
+impl TryFrom<String> for LogFormat {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        one_of(&text, [("human", Self::Human), ("json", Self::Json)])
+    }
+}
+
+/// The value that `text` is the word for.
+fn one_of<T, const N: usize>(text: &str, words: [(&str, T); N]) -> Result<T, String> {
+    let allowed = words.each_ref().map(|(word, _)| format!("\"{word}\"")).join(", ");
+    let found = words.into_iter().find(|(word, _)| *word == text).map(|(_, value)| value);
+    found.ok_or_else(|| format!("found \"{}\", allowed: {allowed}", text.escape_debug()))
 }

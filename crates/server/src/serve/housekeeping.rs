@@ -25,6 +25,7 @@ pub async fn expire(store: Arc<dyn Store>, clock: Arc<dyn Clock>, settings: Stor
     while tick(&mut every, &stop).await {
         let before = |length: crate::config::value::Length| clock.now().0.saturating_sub_unsigned(length.as_ms());
         match store.expire(before(settings.history_for), before(settings.transitions_for)).await {
+            Ok(0) => {}
             Ok(rows) => tracing::info!(rows, "removed what is older than is kept"),
             Err(error) => tracing::warn!(%error, "old rows could not be removed, trying again in an hour"),
         }

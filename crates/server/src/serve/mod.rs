@@ -3,12 +3,14 @@
 //! Ports are bound before anything is opened, so that what fails most often fails first. `ready` is said when
 //! every port serves and the state of the monitors has caught up with the log.
 
+mod background;
 mod backup;
 mod grpc;
 mod housekeeping;
 mod incoming;
 mod listeners;
 pub mod open;
+mod pages;
 pub mod ready;
 mod running;
 mod signals;

@@ -1,5 +1,6 @@
 //! All stages running, in the order they start, and the opposite order in which they end.
 
+use super::background::Background;
 use super::grpc;
 use super::housekeeping;
 use super::listeners::Listeners;
@@ -9,8 +10,6 @@ use super::tasks::Task;
 use crate::config::types::{Config, Role};
 use crate::failure::Failure;
 use crate::health::Health;
-use axum::Router;
-use axum::http::StatusCode;
 use evaluator::Evaluator;
 use eventlog::EventLog;
 use ingest::Ingest;
@@ -36,6 +35,7 @@ pub struct Running {
     grpc: Task,
     upkeep: Vec<Task>,
     evaluator: Option<Arc<Evaluator>>,
+    _background: Background,
     opened: Opened,
 }
 
@@ -77,8 +77,10 @@ impl Running {
         let plan = Plan::new(config, &opened, &listeners, budget.drain)?;
         let notifier = plan.notifier()?;
         let ingest = plan.plays(Role::Ingest).then(|| plan.ingest()).transpose()?;
+        let background =
+            Background::start().map_err(|error| Failure::failed(format_args!("the evaluator's threads: {error}")))?;
         let evaluator = match plan.plays(Role::Evaluator) {
-            true => Some(Arc::new(plan.evaluator().await?)),
+            true => Some(Arc::new(plan.evaluator(&background).await?)),
             false => None,
         };
         watch(&health, &opened, ingest.as_ref(), evaluator.as_ref());
@@ -105,6 +107,7 @@ impl Running {
             grpc,
             upkeep,
             evaluator,
+            _background: background,
             opened,
         })
     }
@@ -160,9 +163,9 @@ impl Running {
     }
 }
 
-/// The public port. What is no ping route is not found there: metrics and health are the operator's (G23).
+/// The public port: pings, and the few pages beside them.
 async fn serve_http(ingest: Option<Ingest>, listener: TcpListener, stop: CancellationToken) -> Result<(), String> {
-    let fallback = Router::new().fallback(|| async { (StatusCode::NOT_FOUND, "not found") });
+    let fallback = super::pages::routes();
     let served = match ingest {
         Some(ingest) => ingest.serve_http(listener, fallback, stop).await,
         None => match tokio::net::TcpListener::from_std(listener) {

@@ -1,10 +1,11 @@
 //! The stages of one process, built from what is open and the configuration. Nothing runs yet.
 
+use super::background::Background;
 use super::backup::Copier;
 use super::listeners::Listeners;
 use super::open::Opened;
 use super::wiring::{Tester, owner_resolver};
-use crate::config::types::{Config, Role, SmtpSecurity};
+use crate::config::types::{Config, LogFormat, Role, SmtpSecurity};
 use crate::failure::Failure;
 use crate::installation;
 use api::ApiDeps;
@@ -14,7 +15,7 @@ use domain::token::internal_token;
 use evaluator::{Evaluator, EvaluatorDeps, EvaluatorOptions};
 use eventlog::producer::Producer;
 use ingest::{Ingest, IngestDeps, IngestOptions};
-use notifier::{Notifier, NotifierDeps, NotifierError, NotifierOptions, SmtpOptions, SmtpTls};
+use notifier::{LogForm, Notifier, NotifierDeps, NotifierError, NotifierOptions, Parts, SmtpOptions, SmtpTls, StdoutSink};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -101,7 +102,7 @@ impl<'a> Plan<'a> {
     }
 
     /// Judges silence in every shard. The numbers that verdicts depend on go into the log from here.
-    pub async fn evaluator(&self) -> Result<Evaluator, Failure> {
+    pub async fn evaluator(&self, background: &Background) -> Result<Evaluator, Failure> {
         let w_ms = u32::try_from(self.config.engine.append_timeout.as_ms()).unwrap_or(u32::MAX);
         let deps = EvaluatorDeps {
             log: self.opened.log.clone(),
@@ -117,7 +118,9 @@ impl<'a> Plan<'a> {
             snapshot_every: self.config.engine.snapshot_every.duration(),
             offer_lease: EvaluatorOptions::OFFER_LEASE,
         };
-        Evaluator::start(deps, options).await.map_err(|error| Failure::failed(format_args!("the evaluator: {error}")))
+        let failed = |error: &dyn std::fmt::Display| Failure::failed(format_args!("the evaluator: {error}"));
+        let started = background.run(Evaluator::start(deps, options)).await.map_err(|error| failed(&error))?;
+        started.map_err(|error| failed(&error))
     }
 
     /// Makes the attempts.
@@ -138,7 +141,12 @@ impl<'a> Plan<'a> {
             telegram_base_url: self.config.telegram.base_url.clone(),
             public_url: self.public_url.clone(),
         };
-        Notifier::new(deps, options).map_err(|error| match error {
+        let form = match self.config.telemetry.log_format {
+            LogFormat::Human => LogForm::Human,
+            LogFormat::Json => LogForm::Json,
+        };
+        let parts = Parts { log: Arc::new(StdoutSink(form)), ..Parts::default() };
+        Notifier::with_parts(deps, options, parts).map_err(|error| match error {
             NotifierError::Setting { .. } => Failure::usage(error),
             NotifierError::TlsRoots(_) => Failure::failed(error),
         })

@@ -52,6 +52,7 @@ const ALL: [(&str, Kind, &str); 51] = [
     ("snapshot_seconds", Histogram, "Duration of writing a shard's snapshot"),
     ("snapshot_bytes", Histogram, "Size of a shard's snapshot"),
     ("store_retries_total", Counter, "Steps the store refused and was asked for again"),
+    ("snapshot_age_seconds", Gauge, "Age of the last snapshot of a shard"),
     ("outbox_open", Gauge, "Deliveries of a shard that are not at their end"),
     ("outbox_oldest_seconds", Gauge, "Age of the oldest open delivery of a shard"),
     ("delivery_attempts_total", Counter, "Attempts at delivering an alert, by kind of channel and result"),

@@ -31,6 +31,9 @@ fn metrics_health_and_readiness_are_on_the_admin_port_only() {
     for path in ["/metrics", "/healthz", "/readyz", "/admin", "/"] {
         assert_eq!(get(&server.http, path).0, 404, "{path}");
     }
+    let (status, page) = get(&server.http, "/m/backup");
+    assert!(status == 200 && page.contains("qp monitor get backup"), "{status} {page}");
+    assert_eq!(get(&server.http, "/m/%3Cscript%3E").0, 404);
     assert_eq!(get(&server.admin, "/nothing").0, 404);
     assert_eq!(get(&server.http, "/nothing").1, "not found");
     server.stop();

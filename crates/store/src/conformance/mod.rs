@@ -14,6 +14,7 @@ pub mod directory;
 pub mod history;
 pub mod incidents;
 pub mod monitors;
+pub mod packed;
 mod pages;
 pub mod shards;
 pub mod transitions;
@@ -59,6 +60,17 @@ macro_rules! store_conformance {
                 every_field_comes_back,
                 large_bodies_come_back,
                 a_token_of_another_monitor_is_refused,
+            ]
+            packed: [
+                many_pings_of_one_step_are_listed_one_by_one,
+                monitors_of_one_step_do_not_mix,
+                the_same_step_twice_is_one,
+                a_replay_in_other_steps_shows_each_ping_once,
+                a_replay_of_the_end_of_a_step_keeps_its_beginning,
+                two_owners_with_steps_of_their_own_show_each_ping_once,
+                the_later_of_two_writes_of_a_ping_counts_in_any_step,
+                a_replay_between_two_pages_neither_skips_nor_repeats,
+                large_and_small_pings_of_one_step_come_back,
             ]
             transitions: [
                 a_transition_is_found_by_its_id,

@@ -3,13 +3,15 @@
 //! owners end with the same rows, whoever comes last (invariant I6).
 
 use super::connection::broken;
+use super::pack::{Pack, pack};
 use crate::cell::Cell;
 use crate::row::Revocation;
 use crate::{ShardBatch, StoreError, metric};
 use domain::engine::effects::MonitorRow;
 use rusqlite::{CachedStatement, Connection, params};
 
-const PUT_HISTORY: &str = "insert into history (monitor, log_offset, at_ms, hlt, cell) values (?1, ?2, ?3, ?4, ?5)
+const PUT_HISTORY: &str = "insert into history (monitor, log_offset, first_offset, at_ms, hlt, cell)
+    values (?1, ?2, ?3, ?4, ?5, ?6)
     on conflict do update set at_ms = excluded.at_ms, hlt = excluded.hlt, cell = excluded.cell
     where excluded.hlt >= hlt";
 const PUT_MONITOR: &str = "insert into monitor (tenant, slug, hlt, deleted, cell) values (?1, ?2, ?3, ?4, ?5)
@@ -40,7 +42,7 @@ pub(super) struct Encoded {
     batch: ShardBatch,
     monitors: Vec<Vec<u8>>,
     statuses: Vec<Vec<u8>>,
-    history: Vec<Vec<u8>>,
+    history: Vec<Pack>,
     transitions: Vec<Vec<u8>>,
     deliveries: Vec<Vec<u8>>,
 }
@@ -54,16 +56,17 @@ impl Encoded {
         Self {
             monitors: cells(&batch.monitors),
             statuses: cells(&batch.statuses),
-            history: cells(&batch.history),
+            history: pack(&batch.history),
             transitions: cells(&batch.transitions),
             deliveries: cells(&batch.deliveries),
             batch,
         }
     }
 
+    /// Of the tables, where many pings are one row.
     pub(super) fn rows(&self) -> usize {
         let b = &self.batch;
-        let lists = [b.monitors.len(), b.statuses.len(), b.history.len(), b.transitions.len(), b.deliveries.len()];
+        let lists = [b.monitors.len(), b.statuses.len(), self.history.len(), b.transitions.len(), b.deliveries.len()];
         lists.iter().sum::<usize>() + b.revocations.len()
     }
 
@@ -84,9 +87,7 @@ impl Encoded {
             let opened_ms = row.live.incident.as_ref().map(|incident| incident.opened_ms);
             s.execute(params![row.tenant.0, row.slug, hlt, opened_ms, cell])
         })?;
-        written += put(connection, PUT_HISTORY, &batch.history, &self.history, |s, row, cell| {
-            s.execute(params![row.monitor.0 as i64, row.offset as i64, row.ping.at_ms, hlt, cell])
-        })?;
+        written += put_history(connection, hlt, &self.history)?;
         written += put(connection, PUT_TRANSITION, &batch.transitions, &self.transitions, |s, row, cell| {
             let (monitor, offset) = (row.monitor.0 as i64, row.offset as i64);
             s.execute(params![&row.id.0[..], row.identity.tenant.0, monitor, offset, row.known_ms, hlt, cell])
@@ -113,6 +114,14 @@ fn put<R>(
     let mut statement = connection.prepare_cached(sql)?;
     let mut pairs = rows.iter().zip(cells);
     pairs.try_fold(0, |written, (row, cell)| Ok(written + each(&mut statement, row, cell)?))
+}
+
+fn put_history(connection: &Connection, hlt: i64, packs: &[Pack]) -> rusqlite::Result<usize> {
+    let mut statement = connection.prepare_cached(PUT_HISTORY)?;
+    packs.iter().try_fold(0, |written, pack| {
+        let values = params![pack.monitor, pack.newest, pack.oldest, pack.at_ms, hlt, pack.cell];
+        Ok(written + statement.execute(values)?)
+    })
 }
 
 fn put_monitors(connection: &Connection, hlt: i64, rows: &[MonitorRow], cells: &[Vec<u8>]) -> rusqlite::Result<usize> {

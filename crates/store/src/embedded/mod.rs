@@ -9,6 +9,7 @@ mod batch;
 mod connection;
 mod directory;
 mod expire;
+mod pack;
 mod page;
 mod readers;
 mod schema;

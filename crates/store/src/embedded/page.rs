@@ -19,7 +19,7 @@ const MAX_TOKEN_CHARS: usize = 400;
 /// The most rows of a page, whatever was asked.
 const MAX_ROWS: u32 = 1_000;
 /// The most bytes of cells in a page (one row at least): bodies make rows of 100 kB and more.
-const MAX_BYTES: usize = 2 << 20;
+pub(super) const MAX_BYTES: usize = 2 << 20;
 
 /// Which list a token belongs to, and the texts and numbers that were asked for.
 pub(super) struct List {
@@ -69,6 +69,17 @@ impl List {
 /// The refusal of a token that was not ours.
 pub(super) fn foreign_token() -> StoreError {
     StoreError::Conflict("the page token is not of this list".into())
+}
+
+/// The only number of a key.
+pub(super) fn number(key: &[u8]) -> Result<i64, StoreError> {
+    key.try_into().map(i64::from_be_bytes).map_err(|_| foreign_token())
+}
+
+/// The two numbers of a key.
+pub(super) fn two_numbers(key: &[u8]) -> Result<(i64, i64), StoreError> {
+    let (first, second) = key.split_first_chunk::<8>().ok_or_else(foreign_token)?;
+    Ok((i64::from_be_bytes(*first), number(second)?))
 }
 
 /// How many rows a page holds at most.

@@ -4,6 +4,7 @@ use super::EmbeddedStore;
 use super::batch::Encoded;
 use super::connection::broken;
 use super::snapshot;
+use super::writer::Safety;
 use crate::cell::Cell;
 use crate::row::ShardOwner;
 use crate::{ChunkKey, ShardBatch, ShardTables, SnapshotWrite, StoreError};
@@ -25,7 +26,7 @@ impl ShardTables for EmbeddedStore {
             return Ok(());
         }
         let encoded = Encoded::new(batch);
-        self.writer.run(encoded.rows(), move |connection| encoded.write(connection)).await
+        self.writer.run_safely(Safety::Process, encoded.rows(), move |connection| encoded.write(connection)).await
     }
 
     async fn save_snapshot(&self, shard: ShardId, snapshot: SnapshotWrite) -> Result<(), StoreError> {

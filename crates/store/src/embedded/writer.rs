@@ -1,7 +1,12 @@
 //! The one thread that writes. Whatever is queued when it looks shares one transaction and one fsync; nobody
 //! waits for company, since under load company is there and without load waiting only costs time.
 //!
-//! Each write runs in a savepoint: one that fails (a conflict) takes back its own rows only. Callers hear
+//! What the log can bring back (the rows of a shard's steps) is written without an fsync of its own: it
+//! survives the loss of the process, and the next write that must last (a snapshot, a key, a channel) syncs it
+//! too, since the WAL is synced up to its end. Power that fails in between takes rows that the log, which is
+//! released only after a snapshot, brings back with the same ids.
+//!
+//! Each write of a group runs in a savepoint: one that fails (a conflict) takes back its own rows only. Callers hear
 //! the outcome after the commit.
 
 use super::connection::broken;
@@ -21,14 +26,25 @@ const MAX_GROUP_ROWS: usize = 20_000;
 /// One write and who waits for it.
 trait Job: Send {
     fn rows(&self) -> usize;
+    fn safety(&self) -> Safety;
     /// Does the work; whether it succeeded.
     fn run(&mut self, connection: &Connection) -> bool;
     /// Tells the caller, once it is known whether the transaction was committed.
     fn tell(self: Box<Self>, commit: Result<(), StoreError>);
 }
 
+/// What a write must survive when its caller hears of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Safety {
+    /// The end of the process; after a loss of power the log brings it back.
+    Process,
+    /// The loss of power.
+    Power,
+}
+
 struct Pending<T, F> {
     rows: usize,
+    safety: Safety,
     work: Option<F>,
     result: Option<Result<T, StoreError>>,
     caller: oneshot::Sender<Result<T, StoreError>>,
@@ -41,6 +57,10 @@ where
 {
     fn rows(&self) -> usize {
         self.rows
+    }
+
+    fn safety(&self) -> Safety {
+        self.safety
     }
 
     fn run(&mut self, connection: &Connection) -> bool {
@@ -86,8 +106,17 @@ impl Writer {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
+        self.run_safely(Safety::Power, rows, work).await
+    }
+
+    /// As [`run`](Self::run), for rows that need not survive everything at once.
+    pub(super) async fn run_safely<T, F>(&self, safety: Safety, rows: usize, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
         let (caller, outcome) = oneshot::channel();
-        let job = Box::new(Pending { rows, work: Some(work), result: None, caller });
+        let job = Box::new(Pending { rows, safety, work: Some(work), result: None, caller });
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
         queue.send(job).await.map_err(|_| stopped())?;
         outcome.await.map_err(|_| stopped())?
@@ -103,7 +132,12 @@ impl Drop for Writer {
     }
 }
 
+/// Steps of nice(2) below the threads that answer pings: what is written here is in the log already.
+const NICER: i32 = 5;
+
 fn serve(connection: &Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+    // Concerns this thread only (Linux). A system that refuses it serves all the same.
+    let _ = rustix::process::nice(NICER);
     while let Some(first) = jobs.blocking_recv() {
         let mut group = gather(first, &mut jobs);
         let started = Instant::now();
@@ -126,7 +160,12 @@ fn gather(first: Box<dyn Job>, jobs: &mut mpsc::Receiver<Box<dyn Job>>) -> Vec<B
 }
 
 fn commit(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), StoreError> {
+    let safest = group.iter().map(|job| job.safety()).max();
+    connection.execute_batch(synchronous(safest.unwrap_or(Safety::Power))).map_err(broken)?;
     let outcome = statement(connection, "begin immediate").and_then(|()| {
+        if let [only] = group {
+            return run_alone(connection, only.as_mut());
+        }
         group.iter_mut().try_for_each(|job| run_in_savepoint(connection, job.as_mut()))?;
         statement(connection, "commit")
     });
@@ -135,6 +174,20 @@ fn commit(connection: &Connection, group: &mut [Box<dyn Job>]) -> Result<(), Sto
         let _ = statement(connection, "rollback");
     }
     outcome
+}
+
+/// In WAL mode `full` syncs at each commit, `normal` only at checkpoints (SQLite, pragma synchronous).
+fn synchronous(safety: Safety) -> &'static str {
+    match safety {
+        Safety::Process => "pragma synchronous = normal",
+        Safety::Power => "pragma synchronous = full",
+    }
+}
+
+/// A write without company needs no savepoint, which would copy each page that it touches.
+fn run_alone(connection: &Connection, job: &mut dyn Job) -> Result<(), StoreError> {
+    let end = if job.run(connection) { "commit" } else { "rollback" };
+    statement(connection, end)
 }
 
 fn run_in_savepoint(connection: &Connection, job: &mut dyn Job) -> Result<(), StoreError> {
@@ -213,6 +266,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_write_that_is_refused_alone_takes_back_its_rows() {
+        let (writer, _keep) = writer();
+        let refused = writer.run(2, |c| insert(c, 2).and_then(|()| Err::<(), _>(StoreError::Conflict("no".into()))));
+        assert_eq!(refused.await, Err(StoreError::Conflict("no".into())));
+        assert_eq!(writer.run(0, |c| Ok((count(c), c.is_autocommit()))).await, Ok((0, false)));
+        writer.run(1, |c| insert(c, 2)).await.unwrap();
+        assert_eq!(writer.run(0, |c| Ok(count(c))).await, Ok(1));
+    }
+
+    #[tokio::test]
     async fn a_group_that_cannot_commit_fails_for_everyone_and_the_next_works() {
         let (writer, _keep) = writer();
         let (go, held) = hold(&writer).await;
@@ -223,6 +286,22 @@ mod tests {
         assert!(matches!(first, Err(StoreError::Broken(_))) && spoiler.is_err());
         writer.run(1, |c| insert(c, 1)).await.unwrap();
         assert_eq!(writer.run(0, |c| Ok(count(c))).await, Ok(1));
+    }
+
+    fn mode(connection: &Connection) -> i64 {
+        connection.pragma_query_value(None, "synchronous", |row| row.get(0)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_group_is_as_safe_as_its_safest_write() {
+        let (writer, _keep) = writer();
+        assert_eq!(writer.run(0, |c| Ok(mode(c))).await, Ok(2));
+        assert_eq!(writer.run_safely(Safety::Process, 0, |c| Ok(mode(c))).await, Ok(1));
+        let (go, held) = hold(&writer).await;
+        let lasting = writer.run(1, |c| Ok(mode(c)));
+        let recoverable = writer.run_safely(Safety::Process, 1, |c| Ok(mode(c)));
+        let (lasting, recoverable, _, _) = tokio::join!(lasting, recoverable, async { go.send(()).unwrap() }, held);
+        assert_eq!((lasting, recoverable), (Ok(2), Ok(2)));
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use super::counting::counted;
 use super::{open, raw};
 use std::path::Path;
 use store::conformance::world::{World, at, filter, slug_of};
+use store::embedded::EmbeddedStore;
 use store::{Directory, ShardBatch, ShardTables, StoreError, TenantReads};
 
 /// Nothing, half a version, a version of tomorrow, and a message that is none.
@@ -85,11 +86,55 @@ async fn one_damaged_ping_hides_no_other() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path());
     let world = World::new();
-    let history = (0..4).map(|offset| world.ping("m", offset)).collect();
-    store.write(world.shard, ShardBatch { history, ..at(1) }).await.unwrap();
-    damage(directory.path(), "history", "log_offset = 2", b"\x00\x01\x09");
-    let page = store.history(world.monitor_id("m"), 9, None).await.unwrap();
-    assert_eq!(page.rows.iter().map(|row| row.offset).collect::<Vec<_>>(), [3, 1, 0]);
+    let history: Vec<_> = (0..4).map(|offset| world.ping("m", offset)).collect();
+    for row in &history {
+        store.write(world.shard, ShardBatch { history: vec![row.clone()], ..at(1) }).await.unwrap();
+    }
+    for cell in BAD_CELLS {
+        damage(directory.path(), "history", "log_offset = 2", cell);
+        let before = counted("store_damaged_rows_total{table=history}");
+        assert_eq!(listed(&store, &world, 9).await, [3, 1, 0]);
+        assert_eq!(listed(&store, &world, 1).await, [3, 1, 0], "one by one");
+        assert!(counted("store_damaged_rows_total{table=history}") >= before + 2);
+    }
+    // A replay that holds the ping in another row heals it.
+    store.write(world.shard, ShardBatch { history, ..at(2) }).await.unwrap();
+    assert_eq!(listed(&store, &world, 2).await, [3, 2, 1, 0]);
+}
+
+/// As long as pages stay short, no page looks at damage for ever.
+#[tokio::test]
+async fn a_page_ends_amid_many_damaged_pings() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let world = World::new();
+    for offset in 0..30 {
+        let history = (offset * 10..offset * 10 + 10).map(|offset| world.ping("m", offset)).collect();
+        store.write(world.shard, ShardBatch { history, ..at(1) }).await.unwrap();
+    }
+    let damaged = "log_offset not in (9, 159)";
+    let sql = format!("update history set cell = x'' where {damaged}");
+    assert_eq!(raw(directory.path()).execute(&sql, ()).unwrap(), 28);
+    let expected: Vec<u64> = (150..160).rev().chain((0..10).rev()).collect();
+    let first = store.history(world.monitor_id("m"), 3, None).await.unwrap();
+    assert!(first.rows.is_empty() && first.next.is_some(), "{first:?}");
+    for limit in [1, 2, 3, 10, 11, 100] {
+        assert_eq!(listed(&store, &world, limit).await, expected, "pages of {limit}");
+    }
+}
+
+/// The offsets of all pages.
+async fn listed(store: &EmbeddedStore, world: &World, limit: u32) -> Vec<u64> {
+    let (mut offsets, mut after) = (Vec::new(), None);
+    for _ in 0..1_000 {
+        let page = store.history(world.monitor_id("m"), limit, after.as_deref()).await.unwrap();
+        offsets.extend(page.rows.iter().map(|row| row.offset));
+        after = page.next;
+        if after.is_none() {
+            return offsets;
+        }
+    }
+    panic!("a list without an end");
 }
 
 #[tokio::test]

@@ -3,13 +3,43 @@
 use super::open;
 use domain::delivery::DeliveryState;
 use domain::engine::effects::HistoryRow;
+use std::sync::Arc;
 use store::conformance::world::{BASE_MS, World, at};
+use store::embedded::EmbeddedStore;
 use store::{ShardBatch, ShardTables, Store, TenantReads};
+use tokio::task::JoinSet;
 
 async fn offsets(store: &dyn Store, world: &World, slug: &str) -> Vec<u64> {
     let page = store.history(world.monitor_id(slug), 1_000, None).await.unwrap();
     assert_eq!(page.next, None);
     page.rows.iter().map(|row| row.offset).collect()
+}
+
+/// A row of the table for each ping.
+async fn write_apart(store: &Arc<EmbeddedStore>, world: &World, history: impl Iterator<Item = HistoryRow>) {
+    let mut writes = JoinSet::new();
+    for row in history {
+        let (store, shard) = (store.clone(), world.shard);
+        writes.spawn(async move { store.write(shard, ShardBatch { history: vec![row], ..at(1) }).await.unwrap() });
+    }
+    writes.join_all().await;
+}
+
+/// Pings of one step are at most seconds apart.
+#[tokio::test]
+async fn pings_of_one_step_go_together_once_the_newest_is_old() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(directory.path());
+    let world = World::new();
+    for begin in [0, 10] {
+        let history = (begin..begin + 10).map(|offset| world.ping("m", offset)).collect();
+        store.write(world.shard, ShardBatch { history, ..at(1) }).await.unwrap();
+    }
+    assert_eq!(store.expire(BASE_MS + 9, 0).await, Ok(0));
+    assert_eq!(store.expire(BASE_MS + 19, 0).await, Ok(1));
+    assert_eq!(offsets(&*store, &world, "m").await, (10..20).rev().collect::<Vec<_>>());
+    assert_eq!(store.expire(BASE_MS + 20, 0).await, Ok(1));
+    assert_eq!(offsets(&*store, &world, "m").await, []);
 }
 
 /// More than one step's worth, of one monitor and of many.
@@ -18,14 +48,14 @@ async fn old_history_goes_in_several_steps() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(directory.path());
     let world = World::new();
-    let one = (0..5_003).map(|offset| world.ping("busy", offset));
+    write_apart(&store, &world, (0..5_003).map(|offset| world.ping("busy", offset))).await;
     let many = (0..7_000).map(|n| world.ping(&format!("m{n}"), 1 + n % 2 * 9_000));
-    store.write(world.shard, ShardBatch { history: one.chain(many).collect(), ..at(1) }).await.unwrap();
+    store.write(world.shard, ShardBatch { history: many.collect(), ..at(1) }).await.unwrap();
 
     // `world.ping` dates each ping by its offset.
     assert_eq!(store.expire(BASE_MS + 5_000, 0).await, Ok(5_000 + 3_500));
     assert_eq!(offsets(&*store, &world, "busy").await, [5_002, 5_001, 5_000]);
-    assert_eq!(offsets(&*store, &world, "m0").await, []);
+    assert_eq!(offsets(&*store, &world, "m0").await, Vec::<u64>::new());
     assert_eq!(offsets(&*store, &world, "m6999").await, [9_001]);
     assert_eq!(store.expire(BASE_MS + 5_000, 0).await, Ok(0));
     assert_eq!(store.expire(BASE_MS + 50_000, 0).await, Ok(3 + 3_500));
@@ -42,8 +72,8 @@ async fn rows_dated_ahead_do_not_shield_what_came_after_them() {
         row
     };
     let ahead = (0..30).map(|offset| dated(offset, BASE_MS * 2));
-    let history: Vec<HistoryRow> = ahead.chain((30..40).map(|offset| dated(offset, offset as i64))).collect();
-    store.write(world.shard, ShardBatch { history, ..at(1) }).await.unwrap();
+    let history = ahead.chain((30..40).map(|offset| dated(offset, offset as i64)));
+    write_apart(&store, &world, history).await;
     assert_eq!(store.expire(35, 0).await, Ok(35));
     assert_eq!(offsets(&*store, &world, "m").await, [39, 38, 37, 36, 35]);
 }

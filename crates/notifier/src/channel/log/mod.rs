@@ -1,10 +1,10 @@
-//! The built-in channel: one readable line on stdout, so that an installation without any channel still speaks.
+//! The built-in channel: one line on stdout, readable or JSON, so that an installation without any channel still speaks.
 
 mod message;
 mod reply;
 mod sink;
 
-pub use sink::{LogSink, StdoutSink};
+pub use sink::{LogForm, LogSink, StdoutSink};
 
 use super::Sent;
 use crate::notice::Message;
@@ -12,6 +12,6 @@ use std::sync::Arc;
 
 /// Makes one attempt. Whoever reads stdout may stop reading, so the write has a thread of its own.
 pub(crate) async fn send(sink: &Arc<dyn LogSink>, message: &Message<'_>) -> Sent {
-    let (sink, line) = (sink.clone(), message::line(message));
+    let (sink, line) = (sink.clone(), message::line(message, sink.form()));
     reply::read(tokio::task::spawn_blocking(move || sink.line(&line))).await
 }

@@ -30,14 +30,17 @@ create table status (
 ) strict, without rowid;
 create index status_open_incident on status (tenant, incident_opened_ms, slug) where incident_opened_ms is not null;
 
--- The hot table: one row a ping, one b-tree, no index besides its key.
+-- The hot table: one b-tree, no index besides its key. A row holds the pings of one monitor that were
+-- written in one step: those at `first_offset` to `log_offset`. Steps differ between an owner and one that
+-- replays the log, so rows may overlap; whoever reads lists each ping once. `at_ms` is that of the newest.
 create table history (
   monitor integer not null,
   log_offset integer not null,
+  first_offset integer not null,
   at_ms integer not null,
   hlt integer not null,
   cell blob not null,
-  primary key (monitor, log_offset desc)
+  primary key (monitor, log_offset desc, first_offset)
 ) strict, without rowid;
 
 -- Also the outbox. `seq` is the order in which rows were stored, never given twice (hence autoincrement, the

@@ -1,9 +1,8 @@
 //! Transitions: of a monitor, newest first; of a tenant, in the order they were stored.
 
-use super::history::number;
 use crate::cell::Cell;
 use crate::embedded::connection::broken;
-use crate::embedded::page::{Item, List, clamp, fill, foreign_token, keep};
+use crate::embedded::page::{Item, List, clamp, fill, keep, number, two_numbers};
 use crate::{Page, StoreError};
 use domain::ids::{MonitorId, TenantId};
 use domain::transition::Transition;
@@ -85,9 +84,4 @@ impl Since {
 fn now(connection: &Connection) -> Result<i64, StoreError> {
     let read = || connection.prepare_cached(NOW)?.query_row((), |row| row.get(0));
     read().map_err(broken)
-}
-
-fn two_numbers(key: &[u8]) -> Result<(i64, i64), StoreError> {
-    let (first, second) = key.split_first_chunk::<8>().ok_or_else(foreign_token)?;
-    Ok((i64::from_be_bytes(*first), number(second)?))
 }
