@@ -30,7 +30,7 @@ Examples:
 A slug needs the ping key (QUIETPULSE_PING_KEY, or keys.toml) and the server's HTTP address (--ping-url, \
 QUIETPULSE_PING_URL, or ready.json). With only a gRPC address, the server is asked for the ping URL.")]
 pub struct PingArgs {
-    /// Slug, ping token, <ping_key>/<slug>, or a whole ping URL
+    /// Slug, ping token, PING_KEY/SLUG, or a whole ping URL
     #[arg(value_name = "SLUG|TOKEN|URL")]
     target: String,
     /// What happened: success, start, fail, log, or an exit status 0 to 255

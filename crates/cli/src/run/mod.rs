@@ -43,7 +43,7 @@ something else needs --foreground.
 Output is passed on for as long as the command runs, and until the pipes are quiet for a second if something it \
 left in the background still holds them; --no-capture gives the command our own stdout and stderr instead.")]
 pub struct RunArgs {
-    /// Slug, ping token, <ping_key>/<slug>, or a whole ping URL
+    /// Slug, ping token, PING_KEY/SLUG, or a whole ping URL
     #[arg(long, short, env = "QUIETPULSE_MONITOR", hide_env_values = true, value_name = "SLUG|TOKEN|URL")]
     monitor: Option<String>,
     /// End the command after this long: SIGTERM, then SIGKILL; exit code 124

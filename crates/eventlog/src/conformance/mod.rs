@@ -44,7 +44,7 @@ pub trait Harness: Send {
 }
 
 /// One `#[tokio::test]` per rule; `$make` is the path of an async function without arguments that returns a
-/// [`Harness`](crate::conformance::Harness).
+/// [`Harness`].
 #[macro_export]
 macro_rules! eventlog_conformance {
     ($make:path) => {
