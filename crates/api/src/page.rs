@@ -9,6 +9,8 @@ const DEFAULT_ROWS: u32 = 100;
 pub(crate) const MOST_ROWS: u32 = 1_000;
 const TOKEN_BYTES_MOST: usize = 1_000;
 const NAME_TOKEN: &str = "after:";
+/// Stands between a filter, which is one lower-case word or nothing, and the store's token.
+const FILTER_END: char = ':';
 
 /// A page as asked for.
 #[derive(Debug)]
@@ -27,6 +29,15 @@ impl PageAsk {
         Ok(Self { rows, after: Some(token).filter(|token| !token.is_empty()) })
     }
 
+    /// The same with the store's own token: of lists whose tokens are made by [`narrowed_token`] with `filter`.
+    pub fn narrowed(self, filter: &str) -> Result<Self, Status> {
+        let own = |token: &str| token.strip_prefix(filter)?.strip_prefix(FILTER_END).map(str::to_owned);
+        match self.after.as_deref().map(own) {
+            Some(None) => Err(invalid_field("page_token", "not a token of this list")),
+            after => Ok(Self { after: after.flatten(), ..self }),
+        }
+    }
+
     /// Cuts a page out of `all`, which is sorted by `name`.
     pub fn of_names<T>(&self, all: Vec<T>, name: impl Fn(&T) -> &str) -> Result<(Vec<T>, String), Status> {
         let after = self.after.as_deref().map(|token| token.strip_prefix(NAME_TOKEN));
@@ -42,6 +53,11 @@ impl PageAsk {
     }
 }
 
+/// A token of the store's for a list that is narrowed here by `filter`: it leads on under no other.
+pub(crate) fn narrowed_token(filter: &str, token: &str) -> String {
+    format!("{filter}{FILTER_END}{token}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +67,21 @@ mod tests {
         let rows = |size| PageAsk::new(size, String::new()).unwrap().rows;
         assert_eq!((rows(0), rows(7), rows(u32::MAX)), (100, 7, 1_000));
         assert!(PageAsk::new(1, "x".repeat(1_001)).is_err());
+    }
+
+    #[test]
+    fn a_token_leads_on_under_its_own_filter_only() {
+        let under = |filter: &str, token: String| {
+            PageAsk::new(1, token).unwrap().narrowed(filter).map(|ask| ask.after).map_err(|refused| refused.code())
+        };
+        for filter in ["", "up", "unknown"] {
+            assert_eq!(under(filter, narrowed_token(filter, "AbC")), Ok(Some("AbC".into())));
+            assert_eq!(under(filter, String::new()), Ok(None));
+            for other in ["down", "u", "upp"] {
+                assert_eq!(under(filter, narrowed_token(other, "AbC")), Err(tonic::Code::InvalidArgument));
+            }
+            assert_eq!(under(filter, "AbC".into()), Err(tonic::Code::InvalidArgument));
+        }
     }
 
     #[test]

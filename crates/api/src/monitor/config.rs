@@ -5,9 +5,10 @@ use crate::convert::time::whole_seconds;
 use domain::assertion::{Assertion, MAX_ASSERTIONS};
 use domain::field_error::{FieldError, quoted};
 use domain::ids::ChannelId;
-use domain::monitor::{MonitorConfig, OnBlind, Overlap, Policy};
+use domain::monitor::{MAX_TAGS, MonitorConfig, OnBlind, Overlap, Policy};
 use domain::schedule::Schedule;
 use prost_types::Duration;
+use std::collections::BTreeSet;
 use wire::v1::Monitor;
 
 /// Sets in `config` what `fields` names, as `m` says; a named field that `m` does not set gets its default.
@@ -28,18 +29,18 @@ fn set(field: Field, m: &Monitor, channels: &[ChannelId], config: &mut MonitorCo
     match field {
         Field::Name => identity.name = m.name.trim().to_owned(),
         Field::Description => identity.description = m.description.clone(),
-        Field::Tags => identity.tags = m.tags.clone(),
+        Field::Tags => identity.tags = tags(&m.tags)?,
         Field::Period | Field::Cron | Field::Oncalendar | Field::Tz => {}
-        Field::Grace => policy.grace_secs = optional_secs(path, &m.grace)?.unwrap_or(Policy::daily().grace_secs),
-        Field::MaxRuntime => policy.max_runtime_secs = optional_secs(path, &m.max_runtime)?,
-        Field::MinRuntime => policy.min_runtime_secs = optional_secs(path, &m.min_runtime)?,
+        Field::Grace => policy.grace_secs = optional_secs(path, 0, &m.grace)?.unwrap_or(Policy::daily().grace_secs),
+        Field::MaxRuntime => policy.max_runtime_secs = optional_secs(path, 1, &m.max_runtime)?,
+        Field::MinRuntime => policy.min_runtime_secs = optional_secs(path, 1, &m.min_runtime)?,
         Field::Overlap => policy.overlap = word(path, &m.overlap, Overlap::from_word, Overlap::WORDS)?,
-        Field::Early => policy.early_secs = optional_secs(path, &m.early)?,
+        Field::Early => policy.early_secs = optional_secs(path, 0, &m.early)?,
         Field::FailuresBeforeAlert => policy.failures_before_alert = count(path, m.failures_before_alert)?,
         Field::SuccessesBeforeRecovery => policy.successes_before_recovery = count(path, m.successes_before_recovery)?,
         Field::Assertions => policy.assertions = assertions(&m.assertions)?,
-        Field::FirstPingWithin => policy.first_ping_within_secs = optional_secs(path, &m.first_ping_within)?,
-        Field::RemindEvery => policy.remind_every_secs = optional_secs(path, &m.remind_every)?,
+        Field::FirstPingWithin => policy.first_ping_within_secs = optional_secs(path, 1, &m.first_ping_within)?,
+        Field::RemindEvery => policy.remind_every_secs = optional_secs(path, 60, &m.remind_every)?,
         Field::OnBlind => policy.on_blind = word(path, &m.on_blind, OnBlind::from_word, OnBlind::WORDS)?,
         Field::Channels => policy.channels = channels.to_vec(),
         Field::ManualResume => policy.manual_resume = m.manual_resume,
@@ -76,8 +77,8 @@ fn replaced(kind: Field, m: &Monitor, tz: Option<&str>, current: &Schedule) -> R
         Field::Oncalendar => Ok(Schedule::oncalendar(&m.oncalendar, zone)?),
         _ => {
             no_zone_for_a_period(tz.unwrap_or_default())?;
-            let seconds = optional_secs("period", &m.period)?.unwrap_or_default();
-            Ok(Schedule::period(u64::from(seconds))?)
+            let seconds = whole_seconds("period", 1, &m.period.unwrap_or_default())?;
+            Ok(Schedule::Period { seconds })
         }
     }
 }
@@ -102,8 +103,17 @@ fn or_utc(tz: &str) -> &str {
     if tz.is_empty() { "UTC" } else { tz }
 }
 
-fn optional_secs(field: &str, length: &Option<Duration>) -> Result<Option<u32>, FieldError> {
-    length.as_ref().map(|length| whole_seconds(field, length)).transpose()
+fn optional_secs(field: &str, least: u32, length: &Option<Duration>) -> Result<Option<u32>, FieldError> {
+    length.as_ref().map(|length| whole_seconds(field, least, length)).transpose()
+}
+
+/// Each tag where it comes first: one said twice is one. All that were said count against the most.
+fn tags(texts: &[String]) -> Result<Vec<String>, FieldError> {
+    if texts.len() > MAX_TAGS {
+        return Err(FieldError::new("tags", format!("found {}, allowed: at most {MAX_TAGS}", texts.len())));
+    }
+    let mut seen = BTreeSet::new();
+    Ok(texts.iter().filter(|text| seen.insert(text.as_str())).cloned().collect())
 }
 
 /// 0 means 1; what is too large is refused before it is narrowed.
@@ -196,6 +206,21 @@ mod tests {
         let fields = [Field::Grace, Field::MaxRuntime, Field::FailuresBeforeAlert];
         let reset = with(&config, &fields, &Monitor::default()).unwrap().policy;
         assert_eq!((reset.grace_secs, reset.max_runtime_secs, reset.failures_before_alert), (3_600, None, 1));
+    }
+
+    #[test]
+    fn a_tag_said_twice_is_one_where_it_came_first() {
+        let message = Monitor { tags: ["b", "a", "b", "c", "a"].map(str::to_owned).to_vec(), ..Monitor::default() };
+        assert_eq!(with(&daily(), &[Field::Tags], &message).unwrap().identity.tags, ["b", "a", "c"]);
+    }
+
+    #[test]
+    fn a_period_out_of_bounds_is_refused_in_the_words_of_the_ping_routes() {
+        for seconds in [-1, 0, 31_622_401, i64::MIN] {
+            let message = Monitor { period: secs(seconds), ..Monitor::default() };
+            let refused = with(&daily(), &[Field::Period], &message).unwrap_err();
+            assert_eq!(refused.to_string(), format!("period: found {seconds} s, allowed: 1 s to 366 d"));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::command::command_id;
 use crate::convert::time::whole_seconds;
 use crate::deps::Api;
 use crate::live::Seen;
-use crate::refusal::{invalid, invalid_field};
+use crate::refusal::invalid;
 use domain::command::Action;
 use domain::ids::MonitorId;
 use domain::monitor::check_slug;
@@ -15,10 +15,7 @@ use wire::v1;
 
 /// No verdict of silence until resumed, or for as long as asked.
 pub(super) async fn pause(api: &Api, caller: Caller, asked: v1::PauseMonitorRequest) -> Result<v1::Monitor, Status> {
-    let length = asked.pause_for.map(|length| whole_seconds("pause_for", &length)).transpose().map_err(invalid)?;
-    if length == Some(0) {
-        return Err(invalid_field("pause_for", "found 0 s, allowed: 1 s to 366 d"));
-    }
+    let length = asked.pause_for.map(|length| whole_seconds("pause_for", 1, &length)).transpose().map_err(invalid)?;
     let until_ms = length.map(|secs| api.deps.clock.now().plus_ms(i64::from(secs) * 1_000).0);
     act(api, caller, &asked.slug, Action::Pause { until_ms }).await
 }
@@ -48,7 +45,7 @@ pub(super) async fn delete(
 async fn act(api: &Api, caller: Caller, slug: &str, action: Action) -> Result<v1::Monitor, Status> {
     let monitor = own_id(api, &caller, slug)?;
     let view = api.command_on_living(&caller, monitor, command_id("")?, action).await?;
-    message::reply(api, caller.tenant, Seen::now(view)).await
+    message::reply(api, &caller, Seen::now(view)).await
 }
 
 /// The id that the slug has in the caller's tenant; whether there is such a monitor the engine says.

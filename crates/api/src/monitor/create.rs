@@ -23,7 +23,7 @@ pub(super) async fn create(api: &Api, caller: Caller, asked: v1::CreateMonitorRe
     // A repeated id is answered with the monitor as it is now; if that is not what is asked for, the id was
     // spent on another wish.
     let made = view.filter(|view| view.config == config).ok_or_else(id_spent)?;
-    message::reply(api, caller.tenant, Seen::now(made)).await
+    message::reply(api, &caller, Seen::now(made)).await
 }
 
 /// The configuration a message describes, defaults filled in and checked at the door.

@@ -5,7 +5,7 @@ use super::message::{self, message};
 use crate::auth::Caller;
 use crate::deps::Api;
 use crate::live::Seen;
-use crate::page::PageAsk;
+use crate::page::{PageAsk, narrowed_token};
 use crate::refusal::{from_paged, invalid_field};
 use domain::command::Status as MonitorStatus;
 use domain::field_error::quoted;
@@ -27,7 +27,7 @@ const LOOKING: Duration = Duration::from_secs(4);
 /// One monitor, true to the second.
 pub(super) async fn get(api: &Api, caller: Caller, asked: v1::GetMonitorRequest) -> Result<v1::Monitor, Status> {
     let seen = api.find(caller.tenant, &asked.slug).await?;
-    message::reply(api, caller.tenant, seen).await
+    message::reply(api, &caller, seen).await
 }
 
 /// A page by slug. The status is compared after the owners were asked, so a page may be short and still have a
@@ -37,8 +37,9 @@ pub(super) async fn list(
     caller: Caller,
     asked: v1::ListMonitorsRequest,
 ) -> Result<v1::ListMonitorsResponse, Status> {
-    let ask = PageAsk::new(asked.page_size, asked.page_token)?;
     let status = wanted_status(&asked.status)?;
+    // The store knows the tags of its tokens, but nothing of the status.
+    let ask = PageAsk::new(asked.page_size, asked.page_token)?.narrowed(&asked.status)?;
     let filter = wanted_tags(asked.tags)?;
     let (rows, begun) = (ask.rows as usize, Instant::now());
     let (mut monitors, mut bytes, mut after) = (Vec::new(), 0, ask.after);
@@ -50,11 +51,12 @@ pub(super) async fn list(
         let mut seen = api.refresh(page.rows).await;
         seen.retain(|seen: &Seen| status.is_none_or(|status| seen.view.live.status == status));
         let names = ChannelNames::load(api, caller.tenant, &seen).await?;
-        let piece: Vec<v1::Monitor> = seen.into_iter().map(|seen| message(api, &names, seen)).collect();
+        let piece: Vec<v1::Monitor> = seen.into_iter().map(|seen| message(api, caller.scope, &names, seen)).collect();
         bytes += piece.iter().map(Message::encoded_len).sum::<usize>();
         monitors.extend(piece);
         if after.is_none() || monitors.len() >= rows || bytes > PAGE_BYTES || begun.elapsed() > LOOKING {
-            return Ok(v1::ListMonitorsResponse { monitors, next_page_token: after.unwrap_or_default() });
+            let next_page_token = after.map(|token| narrowed_token(&asked.status, &token)).unwrap_or_default();
+            return Ok(v1::ListMonitorsResponse { monitors, next_page_token });
         }
     }
 }

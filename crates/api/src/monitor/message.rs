@@ -1,27 +1,29 @@
 //! Monitors as messages.
 
 use super::channels::ChannelNames;
+use crate::auth::Caller;
 use crate::convert::ping::exit_code;
 use crate::convert::time::{milliseconds, seconds, timestamp};
 use crate::deps::Api;
 use crate::live::Seen;
 use domain::command::{Live, MonitorView};
-use domain::ids::{MonitorId, TenantId};
+use domain::ids::MonitorId;
 use domain::monitor::Policy;
 use domain::schedule::Schedule;
+use store::row::Scope;
 use tonic::Status;
 use wire::v1;
 
 /// One monitor as a reply.
-pub(super) async fn reply(api: &Api, tenant: TenantId, seen: Seen) -> Result<v1::Monitor, Status> {
+pub(super) async fn reply(api: &Api, caller: &Caller, seen: Seen) -> Result<v1::Monitor, Status> {
     let seen = [seen];
-    let names = ChannelNames::load(api, tenant, &seen).await?;
+    let names = ChannelNames::load(api, caller.tenant, &seen).await?;
     let [seen] = seen;
-    Ok(message(api, &names, seen))
+    Ok(message(api, caller.scope, &names, seen))
 }
 
-/// A monitor as clients see it.
-pub(super) fn message(api: &Api, names: &ChannelNames, seen: Seen) -> v1::Monitor {
+/// A monitor as a key of `scope` sees it. Whoever has its URL can ping it, which is more than to read.
+pub(super) fn message(api: &Api, scope: Scope, names: &ChannelNames, seen: Seen) -> v1::Monitor {
     let MonitorView { monitor, config, version, generation, live } = seen.view;
     let mut message = v1::Monitor {
         id: monitor.to_string(),
@@ -30,7 +32,7 @@ pub(super) fn message(api: &Api, names: &ChannelNames, seen: Seen) -> v1::Monito
         description: config.identity.description,
         tags: config.identity.tags,
         channels: names.of(&config.policy.channels),
-        ping_url: ping_url(api, monitor, generation),
+        ping_url: if scope >= Scope::Write { ping_url(api, monitor, generation) } else { String::new() },
         version,
         state_age: seen.age_ms.map(|ms| milliseconds(ms.unsigned_abs())),
         ..v1::Monitor::default()

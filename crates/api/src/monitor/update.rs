@@ -38,7 +38,7 @@ pub(super) async fn update(api: &Api, caller: Caller, asked: v1::UpdateMonitorRe
     };
     let edit = Edit { wanted, fields, channels, id };
     let view = until_first(api, &caller, &edit).await?;
-    message::reply(api, caller.tenant, Seen::now(view)).await
+    message::reply(api, &caller, Seen::now(view)).await
 }
 
 async fn until_first(api: &Api, caller: &Caller, edit: &Edit) -> Result<MonitorView, Status> {

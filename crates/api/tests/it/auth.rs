@@ -133,6 +133,23 @@ async fn a_key_may_do_what_its_scope_says() {
 }
 
 #[tokio::test]
+async fn a_key_that_may_only_read_does_not_get_what_pings() {
+    let world = World::start().await;
+    let monitor = v1::Monitor { slug: "a".into(), ..Default::default() };
+    let made = world.create(monitor).await.unwrap();
+    assert!(made.ping_url.starts_with("https://ping.example.org/ping/"), "{}", made.ping_url);
+    for (scope, expected) in [(Scope::Read, ""), (Scope::Write, &made.ping_url), (Scope::Admin, &made.ping_url)] {
+        let (key, _) = world.key(TENANT, scope).await;
+        let get = World::ask_with(&key, v1::GetMonitorRequest { slug: "a".into() });
+        let got = world.monitors().get_monitor(get).await.unwrap().into_inner();
+        let list = World::ask_with(&key, v1::ListMonitorsRequest::default());
+        let listed = world.monitors().list_monitors(list).await.unwrap().into_inner();
+        assert_eq!((got.ping_url.as_str(), listed.monitors[0].ping_url.as_str()), (expected, expected));
+        assert_eq!(v1::Monitor { ping_url: made.ping_url.clone(), ..got }, made);
+    }
+}
+
+#[tokio::test]
 async fn the_tenant_is_the_keys() {
     let world = World::start().await;
     let (other, _) = world.key(OTHER, Scope::Admin).await;

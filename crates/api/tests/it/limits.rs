@@ -31,6 +31,21 @@ async fn one_key_has_so_many_calls_at_once() {
 }
 
 #[tokio::test]
+async fn a_hundred_streams_of_one_key_and_no_more() {
+    let world = World::start().await;
+    let mut streams = Vec::new();
+    for _ in 0..100 {
+        streams.push(world.incidents().watch(world.ask(v1::WatchRequest {})).await.unwrap());
+    }
+    // Long after the calls that opened them have returned, and from another connection as well.
+    let mut elsewhere = v1::incident_service_client::IncidentServiceClient::new(world.connect());
+    assert_eq!(code(world.incidents().watch(world.ask(v1::WatchRequest {})).await), Code::ResourceExhausted);
+    assert_eq!(code(elsewhere.watch(world.ask(v1::WatchRequest {})).await), Code::ResourceExhausted);
+    drop(streams.pop());
+    until(|| async { world.incidents().watch(world.ask(v1::WatchRequest {})).await.ok() }).await;
+}
+
+#[tokio::test]
 async fn one_key_has_so_many_calls_a_second() {
     let world = World::with(Limits { calls_per_second: 5, ..limits() }).await;
     let calls = (0..20).map(|_| list(&world, world.ask(Default::default())));

@@ -116,6 +116,92 @@ async fn a_question_that_makes_no_sense_is_refused_by_name() {
 }
 
 #[tokio::test]
+async fn a_token_leads_on_under_its_own_filter_only() {
+    let world = World::start().await;
+    many(&world, 4).await;
+    let ask = |status: &str, tag: &str, page_token: &str| v1::ListMonitorsRequest {
+        status: status.into(),
+        tags: Some(tag).filter(|tag| !tag.is_empty()).map(str::to_owned).into_iter().collect(),
+        page_size: 1,
+        page_token: page_token.into(),
+    };
+    let filters = [("", ""), ("new", ""), ("up", ""), ("", "all"), ("new", "all")];
+    for (status, tag) in [("", ""), ("new", ""), ("", "all"), ("new", "all")] {
+        let token = list(&world, ask(status, tag, "")).await.next_page_token;
+        assert_eq!(list(&world, ask(status, tag, &token)).await.monitors[0].slug, "m01");
+        for (other, other_tag) in filters.into_iter().filter(|filter| *filter != (status, tag)) {
+            let crossed = world.monitors().list_monitors(world.ask(ask(other, other_tag, &token))).await;
+            assert_eq!(refusal(crossed), bad("page_token"), "{status} {tag} as {other} {other_tag}");
+        }
+    }
+}
+
+async fn pings_of(world: &World, page_size: u32, page_token: String) -> v1::ListPingsResponse {
+    let ask = v1::ListPingsRequest { slug: "m00".into(), page_size, page_token };
+    world.monitors().list_pings(world.ask(ask)).await.unwrap().into_inner()
+}
+
+async fn transitions_of(world: &World, page_size: u32) -> v1::ListTransitionsResponse {
+    let ask = v1::ListTransitionsRequest { slug: "m00".into(), page_size, ..Default::default() };
+    world.monitors().list_transitions(world.ask(ask)).await.unwrap().into_inner()
+}
+
+/// Deletes `m00`, which has been down, and makes it anew after `pause_ms`.
+async fn made_anew_after(world: &World, pause_ms: i64) {
+    many(world, 1).await;
+    world.pass(1).await;
+    for _ in 0..3 {
+        world.ping("m00", PingKind::Fail, b"old").await;
+    }
+    assert_eq!(
+        (pings_of(world, 9, String::new()).await.pings.len(), transitions_of(world, 9).await.transitions.len()),
+        (3, 1)
+    );
+    world.monitors().delete_monitor(world.ask(v1::DeleteMonitorRequest { slug: "m00".into() })).await.unwrap();
+    world.clock.advance(pause_ms);
+    many(world, 1).await;
+}
+
+#[tokio::test]
+async fn a_monitor_made_anew_shows_nothing_of_its_predecessor() {
+    // Also when it follows within the lateness a ping may have.
+    for pause_ms in [0, 1_000, 3_600_000] {
+        let world = World::start().await;
+        made_anew_after(&world, pause_ms).await;
+        assert_eq!(pings_of(&world, 9, String::new()).await, v1::ListPingsResponse::default());
+        assert_eq!(transitions_of(&world, 9).await, v1::ListTransitionsResponse::default());
+        for body in [b"new 1", b"new 2"] {
+            world.ping("m00", PingKind::Fail, body).await;
+        }
+        for page_size in [1, 2, 9] {
+            let (mut bodies, mut token) = (Vec::new(), String::new());
+            loop {
+                let page = pings_of(&world, page_size, token).await;
+                bodies.extend(page.pings.into_iter().map(|ping| ping.body));
+                token = page.next_page_token;
+                if token.is_empty() {
+                    break;
+                }
+            }
+            assert_eq!(bodies, [b"new 2", b"new 1"], "{pause_ms} ms, pages of {page_size}");
+        }
+        let shown = transitions_of(&world, 9).await;
+        let down = world.get("m00").await.unwrap().incident_id;
+        assert_eq!(shown.transitions.iter().map(|row| row.id.clone()).collect::<Vec<_>>(), [down]);
+        assert_eq!(shown.next_page_token, "");
+    }
+}
+
+#[tokio::test]
+async fn a_stored_monitor_made_anew_shows_nothing_of_its_predecessor() {
+    let world = World::start().await;
+    made_anew_after(&world, 3_600_000).await;
+    world.owner.set_away(true);
+    assert_eq!(pings_of(&world, 1, String::new()).await, v1::ListPingsResponse::default());
+    assert_eq!(transitions_of(&world, 1).await, v1::ListTransitionsResponse::default());
+}
+
+#[tokio::test]
 async fn pings_are_listed_newest_first_with_what_was_sent() {
     let world = World::start().await;
     many(&world, 1).await;

@@ -53,6 +53,18 @@ async fn only_the_named_fields_change() {
 }
 
 #[tokio::test]
+async fn a_tag_said_twice_is_one() {
+    let (world, _) = world().await;
+    let tags = |tags: &[&str]| tags.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>();
+    let twice = Monitor { tags: tags(&["b", "a", "b"]), ..m() };
+    assert_eq!(update(&world, &["tags"], twice.clone()).await.unwrap().tags, tags(&["b", "a"]));
+    let made = world.create(Monitor { slug: "other".into(), ..twice }).await.unwrap();
+    assert_eq!(made.tags, tags(&["b", "a"]));
+    let often = Monitor { slug: "often".into(), tags: vec!["a".into(); 32], ..Monitor::default() };
+    assert_eq!(world.create(often).await.unwrap().tags, tags(&["a"]));
+}
+
+#[tokio::test]
 async fn a_named_field_that_is_not_set_is_cleared() {
     let (world, _) = world().await;
     let edited = update(&world, &["tags", "max_runtime", "grace"], m()).await.unwrap();

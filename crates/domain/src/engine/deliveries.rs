@@ -119,9 +119,10 @@ impl Deliveries {
 
     /// The log's clock was set back: nothing waits for a time that will not come for long.
     pub fn set_back(&mut self, now: i64) {
-        let due: Vec<_> = std::mem::take(&mut self.due).into_iter().collect();
-        for (at, id) in due {
-            self.due.insert((at.min(now), id));
+        self.due.clear();
+        for (id, open) in self.open.iter_mut().filter(|(_, open)| open.row.state == DeliveryState::Retrying) {
+            open.row.due_ms = open.row.due_ms.min(now);
+            self.due.insert((open.row.due_ms, *id));
         }
         self.recent.clear();
         self.open.values_mut().for_each(|open| open.gathers_until = open.gathers_until.map(|until| until.min(now)));

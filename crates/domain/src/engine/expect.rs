@@ -60,7 +60,7 @@ impl Engine {
         let hot = &self.table.hot[slot as usize];
         let mut wake = i64::MAX;
         if let Some(at) = self.silence_due_ms(slot) {
-            wake = at + self.clock.w_ms();
+            wake = at.saturating_add(self.clock.w_ms());
         }
         if hot.flags.has(Flags::RUNS) {
             let first = self.runs_of(slot).iter().map(|run| run.deadline_ms).min();

@@ -145,7 +145,8 @@ impl Engine {
         if hot.status == Status::Down {
             return;
         }
-        let proof_ms = self.run_limit_ms(slot).unwrap_or(0).min(PROOF_MAX_MS);
+        // At least a second: a deadline that is put off must lie ahead, whatever W is.
+        let proof_ms = self.run_limit_ms(slot).unwrap_or(0).clamp(1_000, PROOF_MAX_MS);
         match self.evidence.hearing(hot.origin, run.start_ms, run.deadline_ms) {
             Hearing::Heard => self.fail_run(slot, run, record, effects),
             Hearing::Silent { .. } => self.reopen_run(slot, run, self.clock.now().0 + proof_ms),

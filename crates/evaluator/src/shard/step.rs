@@ -87,11 +87,11 @@ fn tell_note(shard: ShardId, note: &Note) {
     metric::count_note(note);
     match note {
         Note::Blind { from_ms, to_ms } => {
-            let seconds = (to_ms - from_ms) as f64 / 1000.0;
+            let seconds = to_ms.saturating_sub(*from_ms) as f64 / 1000.0;
             tracing::warn!(%shard, seconds, "nobody could hear for a while; deadlines in it are judged later");
         }
         Note::ClockSetBack { from_ms, to_ms } => {
-            let seconds_ahead = (to_ms - from_ms) / 1000;
+            let seconds_ahead = to_ms.saturating_sub(*from_ms) / 1000;
             tracing::error!(%shard, seconds_ahead, "the log's clock had run ahead and was set back");
         }
         Note::Gap { missing } => tracing::warn!(%shard, missing, "records of a producer never arrived"),

@@ -134,9 +134,15 @@ fn a_wrong_value_names_its_line() {
 #[test]
 fn a_word_that_is_none_is_answered_with_those_that_are() {
     let error = refusal("roles = [\"api\", \"Chef\"]\n");
-    assert!(error.ends_with("line 1: roles: found \"Chef\", allowed: \"ingest\", \"evaluator\", \"notifier\", \"api\""), "{error}");
+    assert!(
+        error.ends_with("line 1: roles: found \"Chef\", allowed: \"ingest\", \"evaluator\", \"notifier\", \"api\""),
+        "{error}"
+    );
     let error = refusal("[smtp]\nsecurity = \"ssl\"\n");
-    assert!(error.ends_with("line 2: smtp.security: found \"ssl\", allowed: \"starttls\", \"tls\", \"none\""), "{error}");
+    assert!(
+        error.ends_with("line 2: smtp.security: found \"ssl\", allowed: \"starttls\", \"tls\", \"none\""),
+        "{error}"
+    );
     let flags: Vec<Flag> = vec![("--log-format", "telemetry.log_format", Some("text".into()))];
     let error = load_all(None, &[], flags).unwrap_err().to_string();
     assert_eq!(error, "--log-format: telemetry.log_format: found \"text\", allowed: \"human\", \"json\"");

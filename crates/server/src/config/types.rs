@@ -42,8 +42,12 @@ impl TryFrom<String> for Role {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let words =
-            [("ingest", Self::Ingest), ("evaluator", Self::Evaluator), ("notifier", Self::Notifier), ("api", Self::Api)];
+        let words = [
+            ("ingest", Self::Ingest),
+            ("evaluator", Self::Evaluator),
+            ("notifier", Self::Notifier),
+            ("api", Self::Api),
+        ];
         one_of(&text, words)
     }
 }

@@ -16,7 +16,7 @@ use tonic::transport::Server;
 use tonic_health::server::HealthReporter;
 
 /// Streams at once on one connection.
-const MOST_STREAMS: u32 = 100;
+const MOST_STREAMS: u32 = 250;
 /// The most that the headers of one call may hold.
 const MOST_HEADER_BYTES: u32 = 16 * 1024;
 /// A connection is closed after this, so that clients find a new server in time.

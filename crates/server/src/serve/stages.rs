@@ -15,7 +15,9 @@ use domain::token::internal_token;
 use evaluator::{Evaluator, EvaluatorDeps, EvaluatorOptions};
 use eventlog::producer::Producer;
 use ingest::{Ingest, IngestDeps, IngestOptions};
-use notifier::{LogForm, Notifier, NotifierDeps, NotifierError, NotifierOptions, Parts, SmtpOptions, SmtpTls, StdoutSink};
+use notifier::{
+    LogForm, Notifier, NotifierDeps, NotifierError, NotifierOptions, Parts, SmtpOptions, SmtpTls, StdoutSink,
+};
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;

@@ -22,7 +22,7 @@ pub fn install() -> Result<PrometheusHandle, String> {
     let builder = buckets(builder, "_bytes", &BYTES)?;
     let handle = builder.install_recorder().map_err(|error| error.to_string())?;
     super::describe::describe();
-    counter!("panics_total").increment(0);
+    super::describe::begin_at_zero();
     Ok(handle)
 }
 

@@ -35,7 +35,10 @@ fn a_bad_file_is_refused_with_status_2_and_one_line() {
         ("[http\n", "line 1: "),
         ("", "the file is empty"),
         ("[store]\nbackend = \"scylla\"\n", "line 2: store.backend: found \"scylla\", which is not in this build"),
-        ("roles = [\"ingest\", \"chef\"]\n", "line 1: roles: found \"chef\", allowed: \"ingest\", \"evaluator\", \"notifier\", \"api\""),
+        (
+            "roles = [\"ingest\", \"chef\"]\n",
+            "line 1: roles: found \"chef\", allowed: \"ingest\", \"evaluator\", \"notifier\", \"api\"",
+        ),
     ] {
         let checked = check(text);
         assert_eq!(checked.status, Some(2), "{text}");

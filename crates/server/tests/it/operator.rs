@@ -39,6 +39,36 @@ fn metrics_health_and_readiness_are_on_the_admin_port_only() {
     server.stop();
 }
 
+/// `increase` in an alert rule does not see the step from no series to 1.
+#[test]
+fn counters_that_alerts_watch_begin_at_0() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = Server::start(directory.path(), &[]);
+    let (_, metrics) = get(&server.admin, "/metrics");
+    for series in [
+        "api_owner_away_total",
+        "canary_failures_total",
+        "clock_quarantined_total",
+        "db_unknown_outcomes_total",
+        "delivery_terminal_total{state=\"failed\"}",
+        "log_damaged_rows_total",
+        "notifier_repeated_offers_total",
+        "panics_total",
+        "poison_records_total",
+        "possibly_persisted_total",
+        "producer_errors_total{kind=\"commit\"}",
+        "store_damaged_rows_total{table=\"monitor\"}",
+        "store_retries_total",
+    ] {
+        assert!(metrics.lines().any(|line| line == format!("{series} 0")), "{series}: {metrics}");
+    }
+    // These may have counted by now.
+    for series in ["ingest_coalesced_total ", "log_records_appended_total ", "stale_write_rejected_total "] {
+        assert!(metrics.lines().any(|line| line.starts_with(series)), "{series}: {metrics}");
+    }
+    server.stop();
+}
+
 #[test]
 fn every_metric_has_a_type_a_help_and_no_label_of_a_tenant() {
     let directory = tempfile::tempdir().unwrap();

@@ -58,6 +58,14 @@ fn the_next_start_shows_no_key() {
 fn a_json_start_speaks_json_only() {
     let directory = tempfile::tempdir().unwrap();
     let mut server = Server::start(directory.path(), &["--log-format", "json"]);
+    let (_, ping_key) = server.keys();
+    assert!(get(&server.http, &format!("/ping/{ping_key}/backup/fail?create=1")).0 < 300);
+    let said =
+        eventually("the alert", || server.stdout().lines().find(|line| line.contains("\"alert\"")).map(str::to_owned));
+    let alert: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&alert["alert"], &alert["monitor"]), (&"monitor.down".into(), &"backup".into()), "{said}");
+    assert!(alert["text"].as_str().unwrap().starts_with("DOWN backup: reported a failure at "), "{said}");
+    assert!(alert["url"].as_str().unwrap().ends_with("/m/backup") && alert["at"].is_string(), "{said}");
     server.signal("TERM");
     assert_eq!(server.ended().code(), Some(0));
     let lines = server.stdout() + &server.stderr();

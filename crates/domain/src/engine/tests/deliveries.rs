@@ -172,3 +172,20 @@ fn up_waits_for_the_digest_that_holds_its_down() {
     assert_eq!(log.engine.view(MonitorId(1_011)).unwrap().live.status, Status::Up);
     assert!(log.engine.view(M).is_none());
 }
+
+#[test]
+fn a_clock_that_is_set_back_takes_waiting_retries_with_it() {
+    let mut log = down();
+    log.until(1_000);
+    // A broker with a wrong date: the attempt fails a year ahead, the retry is due there.
+    log.now_ms += 31_536_000_000;
+    log.answer(retry("500"));
+    log.now_ms -= 31_536_000_000;
+    for second in 1_001..1_031 {
+        log.until(second);
+    }
+    let (offered, again) = (log.offers().len(), crate::engine::tests::determinism::restored(&log.engine));
+    assert_eq!((offered, again.open_deliveries().0), (2, 1));
+    let (before, after) = (log.engine.plan_snapshot(None).written, again.plan_snapshot(None).written);
+    assert_eq!(before, after);
+}

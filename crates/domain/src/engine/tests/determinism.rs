@@ -138,7 +138,7 @@ fn replay(records: &[Record]) -> Vec<Effect> {
     effects
 }
 
-fn restored(engine: &Engine) -> Engine {
+pub(super) fn restored(engine: &Engine) -> Engine {
     let plan = engine.plan_snapshot(None);
     let manifest = Manifest::decode(&plan.manifest.encode()).unwrap();
     let pieces: Vec<Vec<u8>> = plan.written.into_iter().map(|(_, bytes)| bytes).collect();
