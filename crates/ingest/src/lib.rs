@@ -23,6 +23,7 @@ mod readiness;
 mod signal;
 
 pub use self::core::{Ingest, Unacknowledged};
-pub use http::cidr::{Cidr, CidrError};
+/// Networks, for the list of trusted proxies.
+pub use domain::egress::Cidr;
 pub use options::{IngestDeps, IngestOptions};
 pub use readiness::Readiness;

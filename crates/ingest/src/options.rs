@@ -1,6 +1,6 @@
 //! What ingest is built from, and its limits.
 
-use crate::http::cidr::Cidr;
+use domain::egress::Cidr;
 use domain::time::Clock;
 use domain::token::KeyRing;
 use eventlog::producer::Producer;

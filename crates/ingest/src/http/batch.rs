@@ -34,6 +34,7 @@ use http::{Method, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -67,6 +68,20 @@ struct Line<'a> {
     host: Option<Cow<'a, str>>,
 }
 
+/// A field that may be left out: its name, what it must be, and whether a value is that.
+type FieldRule = (&'static str, &'static str, fn(&Value) -> bool);
+
+const FIELDS: [FieldRule; 8] = [
+    ("kind", "a text or a number", is_text_or_number),
+    ("rid", "a text", Value::is_string),
+    ("metrics", "numbers by name", is_numbers),
+    ("duration", "a text or a number", is_text_or_number),
+    ("body", "a text", Value::is_string),
+    ("msg", "a text", Value::is_string),
+    ("env", "a text", Value::is_string),
+    ("host", "a text", Value::is_string),
+];
+
 /// A text or a number.
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
@@ -95,7 +110,7 @@ enum Unreadable {
 
 /// Answers a batch. The work is done on the runtime of pages: ten thousand lines of JSON are not to stand in
 /// the way of a ping.
-pub(crate) async fn answer(door: &Door, head: &Parts, body: Incoming) -> Response<ReplyBody> {
+pub(crate) async fn answer(door: &Door, head: &Parts, body: &mut Incoming) -> Response<ReplyBody> {
     match head.method {
         Method::POST => {}
         Method::OPTIONS => return door.replies.preflight(),
@@ -126,7 +141,7 @@ fn unreadable_reply(door: &Door, unreadable: &Unreadable) -> Response<ReplyBody>
     }
 }
 
-async fn read(core: &Core, body: Incoming) -> Result<Bytes, Unreadable> {
+async fn read(core: &Core, body: &mut Incoming) -> Result<Bytes, Unreadable> {
     let collected = timeout(core.options.request_timeout, Limited::new(body, MAX_BYTES).collect()).await;
     match collected {
         Err(_) => Err(Unreadable::Body(BodyError::TooSlow)),
@@ -171,7 +186,7 @@ async fn submit(core: &Core, line: &[u8]) -> Result<Waiting, Refused> {
     if line.trim_ascii_start().first() != Some(&b'{') {
         return Err(Refused::Invalid(String::from("not a JSON object")));
     }
-    let line: Line<'_> = serde_json::from_slice(line).map_err(|error| Refused::Invalid(problem(&error)))?;
+    let line: Line<'_> = serde_json::from_slice(line).map_err(|error| Refused::Invalid(problem(line, &error)))?;
     let kind = line.kind.as_ref().map(Word::text).unwrap_or_default();
     let duration_ms = line.duration.as_ref().map(duration_of).transpose()?;
     let metrics = line.metrics.iter().flatten().map(|(name, value)| (name.as_ref(), *value)).collect();
@@ -208,10 +223,30 @@ fn duration_of(word: &Word<'_>) -> Result<u64, Refused> {
 }
 
 /// What is wrong with a line, without a word of it: a token must not come back in an error.
-fn problem(error: &serde_json::Error) -> String {
-    let class = match error.classify() {
-        serde_json::error::Category::Data => "a field is missing or of another kind",
-        _ => "not a JSON object",
-    };
-    format!("{class}, column {}", error.column())
+fn problem(line: &[u8], error: &serde_json::Error) -> String {
+    match error.classify() {
+        serde_json::error::Category::Data => wrong_field(line),
+        _ => format!("not a JSON object, column {}", error.column()),
+    }
+}
+
+/// Names the field that a line lacks, or that is of another type.
+fn wrong_field(line: &[u8]) -> String {
+    let fields: Map<String, Value> = serde_json::from_slice(line).unwrap_or_default();
+    let Some(target) = fields.get("target") else { return String::from("target: missing") };
+    if !target.is_string() {
+        return String::from("target: not a text");
+    }
+    let wrong = FIELDS.iter().find(|(name, _, fits)| fields.get(*name).is_some_and(|it| !it.is_null() && !fits(it)));
+    // Serde refuses a repeated field, and all fields are of their types.
+    wrong
+        .map_or_else(|| String::from("a field is there twice"), |(name, expected, _)| format!("{name}: not {expected}"))
+}
+
+fn is_text_or_number(value: &Value) -> bool {
+    value.is_string() || value.is_number()
+}
+
+fn is_numbers(value: &Value) -> bool {
+    value.as_object().is_some_and(|numbers| numbers.values().all(Value::is_number))
 }

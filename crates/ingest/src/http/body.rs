@@ -11,6 +11,10 @@ use tokio::time::timeout;
 
 /// How many times the limit is read before the client is told to stop.
 const READ_FACTOR: usize = 10;
+/// What is read and thrown away of an HTTP/2 body behind its reply, in bytes and in time. Many clients take a
+/// stream that is reset while they send for a failure, whatever the reply said (RFC 9113 section 8.1).
+const DISCARD_BYTES: usize = 4 << 20;
+const DISCARD_PATIENCE: Duration = Duration::from_secs(2);
 /// Bytes of bodies all pings in progress may hold; above it bodies are dropped and pings still count.
 const MAX_HELD_BYTES: usize = 64 << 20;
 
@@ -61,7 +65,7 @@ impl Drop for Held<'_> {
 
 /// Reads `body` within `patience`.
 pub(crate) async fn read(
-    body: Incoming,
+    body: &mut Incoming,
     held: &mut Held<'_>,
     limit: usize,
     patience: Duration,
@@ -69,7 +73,7 @@ pub(crate) async fn read(
     timeout(patience, read_frames(body, held, limit)).await.unwrap_or(Err(BodyError::TooSlow))
 }
 
-async fn read_frames(mut body: Incoming, held: &mut Held<'_>, limit: usize) -> Result<ReadBody, BodyError> {
+async fn read_frames(body: &mut Incoming, held: &mut Held<'_>, limit: usize) -> Result<ReadBody, BodyError> {
     let mut read = ReadBody::default();
     let mut total = 0usize;
     while let Some(frame) = body.frame().await {
@@ -83,6 +87,19 @@ async fn read_frames(mut body: Incoming, held: &mut Held<'_>, limit: usize) -> R
         }
     }
     Ok(read)
+}
+
+/// Takes the rest of a body nobody wants, up to a bound.
+pub(crate) async fn discard(body: &mut Incoming) {
+    let _ = timeout(DISCARD_PATIENCE, async {
+        let mut total = 0;
+        while total < DISCARD_BYTES
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            total += frame.data_ref().map_or(0, bytes::Bytes::len);
+        }
+    })
+    .await;
 }
 
 fn keep(read: &mut ReadBody, data: &[u8], held: &mut Held<'_>, limit: usize) {

@@ -4,6 +4,7 @@
 //! Here the stream notes when the first byte of a head arrives, the service notes when a request begins and
 //! ends, both in ticks of the worker, and a sweep over all connections closes what is overdue.
 
+use crate::http::framing::Framing;
 use crate::http::sweep::{Tick, TickClock};
 use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -22,6 +23,8 @@ const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// What is read and thrown away after the last reply, so that unread bytes do not reset the connection
 /// before the client has read it.
 const LINGER_BYTES: usize = 64 << 20;
+/// What is read at a time of HTTP/1.
+const READ_BYTES: usize = 8_192;
 
 /// The state of a connection, shared by its stream, its requests and the sweep. All on one thread.
 pub(crate) struct Conn {
@@ -178,6 +181,8 @@ pub(crate) struct Stream {
     prefix: Bytes,
     socket: TokioIo<TcpStream>,
     conn: Rc<Conn>,
+    /// Of HTTP/1.
+    framing: Option<Framing>,
     lingered: usize,
 }
 
@@ -193,14 +198,32 @@ impl Stream {
             }
             conn.head_since.set(conn.head_since.get().or(Some(conn.clock.now())));
         }
-        let read = first.get(..filled).unwrap_or_default();
+        let read = first.get_mut(..filled).unwrap_or_default();
         conn.is_h2.set(read.starts_with(H2_PREFACE));
-        Ok(Self { prefix: Bytes::copy_from_slice(read), socket: TokioIo::new(socket), conn, lingered: 0 })
+        let mut framing = (!conn.is_h2.get()).then(Framing::default);
+        if let Some(framing) = &mut framing {
+            framing.inspect(read);
+        }
+        let prefix = Bytes::copy_from_slice(read);
+        Ok(Self { prefix, socket: TokioIo::new(socket), conn, framing, lingered: 0 })
     }
 
     /// Whether the client has said that it speaks HTTP/2.
     pub(crate) fn is_h2(&self) -> bool {
         self.conn.is_h2.get()
+    }
+
+    fn poll_socket(&mut self, context: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        let Some(framing) = &mut self.framing else {
+            return Pin::new(&mut self.socket).poll_read(context, buffer);
+        };
+        let mut scratch = [std::mem::MaybeUninit::uninit(); READ_BYTES];
+        let room = buffer.remaining().min(READ_BYTES);
+        let mut read = ReadBuf::uninit(scratch.get_mut(..room).unwrap_or_default());
+        ready!(Pin::new(self.socket.inner_mut()).poll_read(context, &mut read))?;
+        framing.inspect(read.filled_mut());
+        buffer.put_slice(read.filled());
+        Poll::Ready(Ok(()))
     }
 
     fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -233,7 +256,7 @@ impl Read for Stream {
             buffer.put_slice(&stream.prefix.split_to(part));
             return Poll::Ready(Ok(()));
         }
-        let polled = Pin::new(&mut stream.socket).poll_read(context, buffer);
+        let polled = stream.poll_socket(context, buffer);
         if let Poll::Ready(Ok(())) = polled {
             stream.conn.bytes_came();
         }

@@ -1,13 +1,15 @@
 //! Where a request goes: to the ping routes, the batch, or the fallback.
 
 use crate::core::Core;
+use crate::http::body::discard;
 use crate::http::connection::Busy;
-use crate::http::reply::{Replies, ReplyBody, closing};
+use crate::http::reply::{Replies, ReplyBody, bodyless, closing};
 use crate::http::{batch, peer, ping, route};
 use crate::metric::Route as Label;
 use axum::extract::ConnectInfo;
-use http::{Method, Request, Response, StatusCode};
-use hyper::body::Incoming;
+use http::request::Parts;
+use http::{Method, Request, Response, StatusCode, Version};
+use hyper::body::{Body as _, Incoming};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::runtime::Handle;
@@ -30,24 +32,40 @@ impl Door {
 
     /// Answers one request. Never fails: what goes wrong is an answer too.
     pub(crate) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr, busy: Busy) -> Response<ReplyBody> {
-        let (head, body) = request.into_parts();
+        let is_bodyless = request.method() == Method::HEAD && request.version() == Version::HTTP_2;
+        let (head, mut body) = request.into_parts();
         let path = route::unescape(head.uri.path());
         let route = route::parse(&path);
-        if route == route::Route::Other {
+        let reply = if route == route::Route::Other {
             let request = Request::from_parts(head, body);
-            return Box::pin(self.page(request, peer, busy)).await;
-        }
-        let version = head.version;
-        if let Some((status, text)) = peer::oversized(&head) {
-            return self.count(Label::Refused, closing(self.replies.plain(status, text), version));
+            Box::pin(self.page(request, peer, busy)).await
+        } else {
+            let reply = self.by_route(&head, &mut body, peer, route).await;
+            if head.version == Version::HTTP_2 && !body.is_end_stream() {
+                Box::pin(discard(&mut body)).await;
+            }
+            reply
+        };
+        if is_bodyless { bodyless(reply) } else { reply }
+    }
+
+    async fn by_route(
+        &self,
+        head: &Parts,
+        body: &mut Incoming,
+        peer: SocketAddr,
+        route: route::Route<'_>,
+    ) -> Response<ReplyBody> {
+        if let Some((status, text)) = peer::oversized(head) {
+            return self.count(Label::Refused, closing(self.replies.plain(status, text), head.version));
         }
         match route {
             route::Route::Ping(path) => {
-                let (label, reply) = ping::answer(self, &head, body, peer, path).await;
+                let (label, reply) = ping::answer(self, head, body, peer, path).await;
                 self.count(label, reply)
             }
             route::Route::Batch => {
-                let reply = Box::pin(batch::answer(self, &head, body)).await;
+                let reply = Box::pin(batch::answer(self, head, body)).await;
                 self.count(Label::Batch, reply)
             }
             route::Route::Malformed | route::Route::Other => self.count(Label::Refused, self.not_found(&head.method)),

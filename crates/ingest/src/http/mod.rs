@@ -6,10 +6,10 @@
 mod accept;
 pub mod batch;
 mod body;
-pub(crate) mod cidr;
 mod connection;
 mod create;
 mod door;
+mod framing;
 mod peer;
 mod ping;
 mod query;

@@ -1,7 +1,7 @@
 //! Who a request came from, as far as it is believed, and what its head may look like.
 
-use crate::http::cidr::Cidr;
 use crate::signal::{MAX_USER_AGENT_CHARS, cut_chars};
+use domain::egress::Cidr;
 use http::StatusCode;
 use http::header::{HeaderMap, USER_AGENT};
 use http::request::Parts;

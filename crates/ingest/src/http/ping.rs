@@ -64,7 +64,7 @@ struct Request<'a> {
 pub(crate) async fn answer(
     door: &Door,
     head: &Parts,
-    body: Incoming,
+    body: &mut Incoming,
     peer: SocketAddr,
     path: PingPath<'_>,
 ) -> (Label, Response<ReplyBody>) {
@@ -102,7 +102,7 @@ impl<'a> Request<'a> {
         &mut self,
         token: &str,
         kind: Result<PingKind, Refused>,
-        body: Incoming,
+        body: &mut Incoming,
     ) -> Result<Taken, Failed> {
         let target = self.core.gate.by_token(token)?;
         let kind = kind?;
@@ -123,7 +123,7 @@ impl<'a> Request<'a> {
         key: &str,
         slug: &str,
         kind: Result<PingKind, Refused>,
-        body: Incoming,
+        body: &mut Incoming,
     ) -> Result<Taken, Failed> {
         self.label = Label::Slug;
         let target = self.core.gate.by_slug(key, slug).await?;
@@ -161,7 +161,7 @@ impl<'a> Request<'a> {
         words: &ScheduleWords,
         kind: PingKind,
         query: PingQuery,
-        body: Incoming,
+        body: &mut Incoming,
     ) -> Result<Taken, Failed> {
         if let Some(Err(refused)) = &query.run {
             return Err(refused.clone().into());
@@ -210,7 +210,7 @@ impl<'a> Request<'a> {
         generation: Option<u8>,
         kind: PingKind,
         query: PingQuery,
-        body: Incoming,
+        body: &mut Incoming,
     ) -> Result<(Ping, Held<'a>), Failed> {
         let run = query.run.transpose()?;
         let mut held = Held::new(self.core);

@@ -4,7 +4,7 @@ use axum::body::Body as PageBody;
 use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, EXPIRES, REFERRER_POLICY, RETRY_AFTER,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, EXPIRES, REFERRER_POLICY, RETRY_AFTER,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 use hyper::body::{Body, Frame, SizeHint};
@@ -118,6 +118,16 @@ pub(crate) fn closing(mut reply: Response<ReplyBody>, version: Version) -> Respo
         reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     reply
+}
+
+/// Takes the body off a reply to `HEAD` and leaves its length (RFC 9110 section 9.3.2). hyper does so for
+/// HTTP/1 only.
+pub(crate) fn bodyless(reply: Response<ReplyBody>) -> Response<ReplyBody> {
+    let (mut head, body) = reply.into_parts();
+    if let Some(length) = body.size_hint().exact().filter(|length| *length > 0) {
+        head.headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(length));
+    }
+    Response::from_parts(head, ReplyBody::Text(None))
 }
 
 impl Body for ReplyBody {

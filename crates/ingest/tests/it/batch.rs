@@ -67,13 +67,38 @@ async fn a_refused_line_does_not_stop_the_others() {
     assert_eq!(refused.iter().map(|(line, _)| *line).collect::<Vec<_>>(), (2..=12).collect::<Vec<_>>());
     let text = |line| refused.iter().find(|(l, _)| *l == line).unwrap().1;
     assert!(text(2) == "not a JSON object" && text(3).starts_with("not a JSON object, column"));
-    assert!(text(4).starts_with("a field is missing"));
+    assert_eq!(text(4), "target: missing");
     assert_eq!((text(5), text(6), text(7)), ("not found", "not found", "not found"));
     assert!(text(8).starts_with("kind: ") && text(9).starts_with("kind: "));
     assert_eq!(text(10), "invalid uuid format");
     assert!(text(11).starts_with("duration: "));
     assert!(!reply.body.contains(&token));
     assert_eq!(server.kinds(), [PingKind::Success, PingKind::Fail]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_refusal_names_the_field() {
+    let server = Server::start().await;
+    let cases = [
+        ("{}", "target: missing"),
+        ("{\"target\":7}", "target: not a text"),
+        ("{\"target\":null}", "target: not a text"),
+        ("{\"target\":\"x\",\"kind\":[]}", "kind: not a text or a number"),
+        ("{\"target\":\"x\",\"duration\":true}", "duration: not a text or a number"),
+        ("{\"target\":\"x\",\"rid\":1}", "rid: not a text"),
+        ("{\"target\":\"x\",\"metrics\":{\"a\":\"b\"}}", "metrics: not numbers by name"),
+        ("{\"target\":\"x\",\"metrics\":[1]}", "metrics: not numbers by name"),
+        ("{\"target\":\"x\",\"body\":{}}", "body: not a text"),
+        ("{\"target\":\"x\",\"msg\":1}", "msg: not a text"),
+        ("{\"target\":\"x\",\"env\":1}", "env: not a text"),
+        ("{\"target\":\"x\",\"host\":1,\"rid\":null}", "host: not a text"),
+        ("{\"target\":\"x\",\"target\":\"x\"}", "a field is there twice"),
+    ];
+    let reply = post(&server, &cases.map(|(line, _)| line).join("\n")).await;
+    let answer: serde_json::Value = serde_json::from_str(&reply.body).unwrap();
+    for (place, (line, error)) in cases.into_iter().enumerate() {
+        assert_eq!(answer["refused"][place]["error"].as_str(), Some(error), "{line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

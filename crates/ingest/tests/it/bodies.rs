@@ -148,6 +148,44 @@ async fn lengths_and_chunks_that_are_none_are_refused_and_close() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_length_said_twice_is_refused_and_closes() {
+    let server = Server::start().await;
+    let target = format!("/ping/{}", server.token());
+    let twice = format!("POST {target} HTTP/1.1\r\nContent-Length: 5\r\nHost: x\r\nCONTENT-length:5\r\n\r\nhello");
+    let first = request("POST", &target, "", b"Content-Length: 5\r\nContent-Length: 5\r\n\r\n");
+    for (before, byte_by_byte) in [(vec![], false), (vec![], true), (first.clone(), false), (first, true)] {
+        let mut client = Client::connect(server.address).await;
+        let bytes = [before.as_slice(), twice.as_bytes()].concat();
+        for part in bytes.chunks(if byte_by_byte { 1 } else { bytes.len() }) {
+            client.try_send(part).await;
+            tokio::task::yield_now().await;
+        }
+        if !before.is_empty() {
+            assert_eq!(client.reply().await.unwrap().said(), (200, "OK"));
+            server.only_ping();
+        }
+        assert_eq!(client.reply().await.unwrap().status, 400, "{byte_by_byte}");
+        assert!(client.is_closed().await);
+    }
+    assert_eq!(server.pings(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_chunk_larger_than_any_body_is_refused_and_closes() {
+    let server = Server::start().await;
+    let target = format!("/ping/{}", server.token());
+    for chunk in ["ffffffffffffffff\r\nx", "2\r\nok\r\n10000000000;a=b\r\nx"] {
+        let mut client = Client::connect(server.address).await;
+        let started = Instant::now();
+        client.send(format!("POST {target} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{chunk}")).await;
+        let reply = client.reply().await.unwrap();
+        assert_eq!((reply.status, reply.header("connection")), (400, Some("close")), "{chunk}");
+        assert!(started.elapsed() < Duration::from_secs(5) && client.is_closed().await, "{chunk}");
+    }
+    assert_eq!(server.pings(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_body_the_log_does_not_take_is_dropped_and_the_ping_counts() {
     let server = Server::start().await;
     server.log.set(Mode::AtMost(1_000));

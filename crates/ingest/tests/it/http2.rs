@@ -57,6 +57,78 @@ async fn limits_are_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_reply_to_head_has_a_length_and_no_body() {
+    let server = Server::start().await;
+    let client = client();
+    let ping = format!("/ping/{}", server.token());
+    for (target, status, length) in [(ping.as_str(), 200, "2"), ("/ping/x", 404, "9"), ("/page", 200, "6")] {
+        let reply = client.head(format!("http://{}{target}", server.address)).send().await.expect(target);
+        let found = reply.headers().get("content-length").map(|length| length.to_str().unwrap().to_owned());
+        assert_eq!((reply.status().as_u16(), found.as_deref()), (status, Some(length)), "{target}");
+        // A client finds frames of a body there to be a violation of the protocol.
+        assert_eq!(reply.bytes().await.expect(target), "", "{target}");
+    }
+    server.only_ping();
+}
+
+/// Sends a POST with `length` bytes as the windows allow. The kinds of the frames of its stream that came, and
+/// whether one of them came before the last byte was sent.
+async fn post_slowly(client: &mut Client, path: &str, length: usize) -> (Vec<u8>, bool) {
+    const PART: usize = 16_000;
+    // :method POST, :scheme http by index; :path literal, not indexed (RFC 7541 section 6.2.2).
+    let headers = [&[0x83, 0x86, 0x04, path.len() as u8], path.as_bytes()].concat();
+    client.send([PREFACE, SETTINGS, &frame(1, 4, 1, &headers)].concat()).await;
+    let (mut left, mut of_stream, mut of_connection) = (length, 65_535, 65_535);
+    let (mut kinds, mut is_early) = (Vec::new(), false);
+    while kinds.last() != Some(&3) {
+        if left > 0 && PART <= of_stream && PART <= of_connection {
+            let part = PART.min(left);
+            left -= part;
+            (of_stream, of_connection) = (of_stream - part, of_connection - part);
+            client.send(frame(0, u8::from(left == 0), 1, &vec![b'x'; part])).await;
+            continue;
+        }
+        let came = client.frame().await.expect("a frame");
+        match (came.kind, came.stream) {
+            (8, stream) => {
+                let more = u32::from_be_bytes(came.payload.try_into().unwrap()) as usize;
+                if stream == 0 { of_connection += more } else { of_stream += more }
+            }
+            (kind, 1) => {
+                kinds.push(kind);
+                is_early |= left > 0;
+                if left == 0 && kind != 3 && came.flags & 1 == 1 {
+                    break;
+                }
+            }
+            _ => {}
+        }
+    }
+    (kinds, is_early)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_body_is_taken_to_its_end_before_the_stream_ends() {
+    let server = Server::start().await;
+    for path in [format!("/ping/{}", server.token()), String::from("/ping/x")] {
+        let mut client = Client::connect(server.address).await;
+        let (kinds, is_early) = post_slowly(&mut client, &path, 1_000_000).await;
+        assert_eq!((kinds.as_slice(), is_early), ([1, 0].as_slice(), false), "{path}");
+    }
+    assert_eq!(server.only_ping().details.unwrap().body.len(), 10_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endless_body_is_not_taken_for_ever() {
+    let server = Server::start().await;
+    let mut client = Client::connect(server.address).await;
+    let path = format!("/ping/{}", server.token());
+    let (kinds, is_early) = post_slowly(&mut client, &path, usize::MAX).await;
+    assert_eq!((kinds.as_slice(), is_early), ([1, 0, 3].as_slice(), true));
+    server.only_ping();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_opens_no_window_is_closed() {
     let server = Server::start_with(|options| options.idle_timeout = Duration::from_millis(300)).await;
     let mut client = Client::connect(server.address).await;

@@ -39,7 +39,7 @@ async fn pings_of_one_step_go_together_once_the_newest_is_old() {
     assert_eq!(store.expire(BASE_MS + 19, 0).await, Ok(1));
     assert_eq!(offsets(&*store, &world, "m").await, (10..20).rev().collect::<Vec<_>>());
     assert_eq!(store.expire(BASE_MS + 20, 0).await, Ok(1));
-    assert_eq!(offsets(&*store, &world, "m").await, []);
+    assert_eq!(offsets(&*store, &world, "m").await, Vec::<u64>::new());
 }
 
 /// More than one step's worth, of one monitor and of many.

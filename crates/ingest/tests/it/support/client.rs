@@ -28,6 +28,25 @@ impl Reply {
     }
 }
 
+/// A frame of HTTP/2 (RFC 9113 section 4.1).
+#[derive(Clone, Debug)]
+pub struct H2Frame {
+    pub kind: u8,
+    pub flags: u8,
+    pub stream: u32,
+    pub payload: Vec<u8>,
+}
+
+impl H2Frame {
+    fn first_of(bytes: &[u8]) -> Option<Self> {
+        let head = bytes.get(..9)?;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let stream = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        let payload = bytes.get(9..9 + length)?.to_vec();
+        Some(Self { kind: head[3], flags: head[4], stream, payload })
+    }
+}
+
 /// One connection.
 pub struct Client {
     stream: TcpStream,
@@ -87,6 +106,19 @@ impl Client {
     pub fn take_what_came(&mut self) {
         let mut chunk = [0; 65_536];
         while matches!(self.stream.try_read(&mut chunk), Ok(read) if read > 0) {}
+    }
+
+    /// The next HTTP/2 frame. `None`: the server closed.
+    pub async fn frame(&mut self) -> Option<H2Frame> {
+        loop {
+            if let Some(frame) = H2Frame::first_of(&self.read) {
+                self.read.drain(..9 + frame.payload.len());
+                return Some(frame);
+            }
+            if !self.read_more().await {
+                return None;
+            }
+        }
     }
 
     async fn read_more(&mut self) -> bool {
