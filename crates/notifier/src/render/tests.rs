@@ -188,15 +188,17 @@ fn a_recovery() {
 #[test]
 fn an_alert_taken_back() {
     let t = Transition {
-        kind: TransitionKind::Up,
+        kind: TransitionKind::Unobserved,
         reason: Reason::Blind,
+        from: Status::Down,
+        to: Status::Unknown,
         blind: Some((ms("2026-11-24T00:59:00Z"), ms("2026-11-24T01:01:30Z"))),
         retracts: Some(TransitionId([1; 16])),
         ..missed()
     };
     assert_told(
         &tell(t),
-        "UP Backup (backup): the alert is taken back, no pings could be heard",
+        "UNOBSERVED Backup (backup): the alert is taken back, no pings could be heard",
         &[
             "The alert that Backup did not report is taken back: it may well have.",
             "QuietPulse could not hear pings for 2 min 30 s, from 01:59 to 02:01:30 (Europe/Berlin).",
