@@ -90,7 +90,9 @@ impl Core {
         if !self.limiter.is_over(ping.monitor, received) || !is_plain_success(&ping) {
             return self.append_ping(ping, received).await.map(|_| ());
         }
-        let (ack, joined) = self.coalescer.join_or_lead(ping.monitor, received, || self.lead(ping, received));
+        let posted = ping.details.as_ref().is_some_and(|details| details.method == "POST");
+        let likeness = (ping.monitor, posted);
+        let (ack, joined) = self.coalescer.join_or_lead(likeness, received, || self.lead(ping, received));
         if joined {
             self.metrics.coalesced();
         }

@@ -24,19 +24,23 @@ struct Leader {
 
 /// The records that stand for others.
 #[derive(Default)]
-pub(crate) struct Coalescer(Mutex<HashMap<MonitorId, Leader>>);
+pub(crate) struct Coalescer(Mutex<HashMap<Likeness, Leader>>);
+
+/// What makes plain successes equal: their monitor, and whether they were posted, since a monitor may ignore
+/// what was not.
+pub(crate) type Likeness = (MonitorId, bool);
 
 impl Coalescer {
     /// The acknowledgement of an equal ping received within the last second, if there is one that is not
     /// known to have failed; otherwise `lead` appends, and its acknowledgement is shared from now on.
     pub(crate) fn join_or_lead(
         &self,
-        monitor: MonitorId,
+        likeness: Likeness,
         now: UnixMs,
         lead: impl FnOnce() -> SharedAck,
     ) -> (SharedAck, bool) {
         let mut leaders = self.0.lock();
-        if let Some(leader) = leaders.get(&monitor).filter(|leader| leader.stands_for(now)) {
+        if let Some(leader) = leaders.get(&likeness).filter(|leader| leader.stands_for(now)) {
             return (leader.ack.clone(), true);
         }
         let ack = lead();
@@ -44,7 +48,7 @@ impl Coalescer {
             leaders.retain(|_, leader| leader.stands_for(now));
         }
         if leaders.len() < MAX_MONITORS {
-            leaders.insert(monitor, Leader { received: now, ack: ack.clone() });
+            leaders.insert(likeness, Leader { received: now, ack: ack.clone() });
         }
         (ack, false)
     }
@@ -61,7 +65,7 @@ mod tests {
     use super::*;
     use futures::FutureExt;
 
-    const M: MonitorId = MonitorId(3);
+    const M: Likeness = (MonitorId(3), false);
 
     fn acked(result: Result<(), Unacknowledged>) -> SharedAck {
         async move { result }.boxed().shared()
@@ -76,6 +80,15 @@ mod tests {
         let (ack, joined) = coalescer.join_or_lead(M, now.plus_ms(1_000), || unreachable!("the first stands for it"));
         assert!(joined && ack.await.is_ok());
         let (_, joined) = coalescer.join_or_lead(M, now.plus_ms(1_001), || acked(Ok(())));
+        assert!(!joined);
+    }
+
+    #[tokio::test]
+    async fn what_was_posted_is_not_answered_by_what_was_not() {
+        let coalescer = Coalescer::default();
+        let now = UnixMs::from_secs(50);
+        coalescer.join_or_lead(M, now, || acked(Ok(())));
+        let (_, joined) = coalescer.join_or_lead((M.0, true), now, || acked(Ok(())));
         assert!(!joined);
     }
 
