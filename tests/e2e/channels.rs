@@ -9,7 +9,7 @@ use suites::support::runner::Shown;
 use suites::support::server::Server;
 use suites::support::settings::Settings;
 use suites::support::signature;
-use suites::support::smtp::Smtp;
+use suites::support::smtp::{Certificate, Smtp};
 use suites::support::telegram::{self, Telegram};
 use suites::support::wait::{secs, until};
 
@@ -21,6 +21,9 @@ cases! {
     an_up_follows_its_down_on_the_same_webhook,
     telegram_takes_a_name_full_of_markup,
     a_mail_has_both_parts_and_a_name_full_of_markup_stays_text,
+    a_mail_goes_over_starttls_after_a_login,
+    a_mail_goes_over_tls_from_the_first_byte,
+    a_mail_server_with_a_foreign_certificate_gets_no_mail,
     chat_webhooks_take_a_name_that_would_mention_everybody,
     no_name_or_output_puts_a_header_into_a_mail,
     a_test_message_arrives_and_a_dead_endpoint_is_named,
@@ -155,6 +158,44 @@ async fn a_mail_has_both_parts_and_a_name_full_of_markup_stays_text() -> Shown {
     let names = mail["html_names"].as_array().expect("names");
     assert!(["img", "b", "script", "onerror", "src"].iter().all(|name| !names.contains(&(*name).into())), "{names:?}");
     Ok(())
+}
+
+async fn a_mail_goes_over_starttls_after_a_login() -> Shown {
+    a_mail_goes_over("starttls").await
+}
+
+async fn a_mail_goes_over_tls_from_the_first_byte() -> Shown {
+    a_mail_goes_over("tls").await
+}
+
+async fn a_mail_goes_over(way: &str) -> Shown {
+    let certificate = Certificate::make().await?;
+    let smtp = Smtp::secure(way, &certificate).await?;
+    let settings = secure_settings(&smtp, way).text("smtp.ca_file", &certificate.path("ca.pem"));
+    let server = Server::with(settings).await;
+    let monitor = mail_monitor(&server, "Backup").await;
+    server.ping(&monitor, "/fail").await;
+    let mail = smtp.mail("the alert", secs(15), |subject| subject.contains("DOWN")).await;
+    assert_eq!(mail["to"], serde_json::json!(["ops@example.org"]));
+    Ok(())
+}
+
+async fn a_mail_server_with_a_foreign_certificate_gets_no_mail() -> Shown {
+    let certificate = Certificate::make().await?;
+    let smtp = Smtp::secure("starttls", &certificate).await?;
+    let server = Server::with(secure_settings(&smtp, "starttls")).await;
+    server.qp(&["channel", "create", "mail", "email", "--to", "ops@example.org"]).await;
+    let refused = server.qp_output(&["channel", "test", "mail"]).await;
+    assert_eq!((refused.status.code(), smtp.mails().len()), (Some(1), 0));
+    let why = String::from_utf8_lossy(&refused.stderr).to_lowercase();
+    assert!(why.contains("certificate"), "{why}");
+    Ok(())
+}
+
+fn secure_settings(smtp: &Smtp, way: &str) -> Settings {
+    let settings =
+        Settings::default().text("smtp.server", &smtp.address()).text("smtp.from", "QuietPulse <alerts@example.org>");
+    settings.text("smtp.security", way).text("smtp.username", "mailer").text("smtp.password", "open sesame")
 }
 
 async fn chat_webhooks_take_a_name_that_would_mention_everybody() -> Shown {

@@ -1,17 +1,19 @@
 """A real SMTP server for the suite: takes mail and prints each as one JSON line.
 
-Usage: smtp.py [greylist N | unknown]. The first line printed holds the port. With `greylist N` the first N messages
-are refused with 451, as greylisting servers do; with `unknown` there is no such recipient.
+Usage: smtp.py [greylist N | unknown | starttls CERT KEY | tls CERT KEY]. The first line printed holds the port. With
+`greylist N` the first N messages are refused with 451, as greylisting servers do; with `unknown` there is no such
+recipient; with the last two mail is taken only over TLS and after a login as `mailer` with `open sesame`.
 """
 
 import asyncio
 import email
 import email.policy
 import json
+import ssl
 import sys
 from html.parser import HTMLParser
 
-from aiosmtpd.smtp import SMTP
+from aiosmtpd.smtp import SMTP, AuthResult
 
 
 def show(record):
@@ -71,14 +73,31 @@ class Handler:
         return "250 2.0.0 OK"
 
 
+def login(server, session, envelope, mechanism, data):
+    return AuthResult(success=(data.login, data.password) == (b"mailer", b"open sesame"))
+
+
+def secure(arguments):
+    """How the server is set up, and the context of connections that begin with TLS."""
+    if arguments[:1] not in (["starttls"], ["tls"]):
+        return {}, None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*arguments[1:3])
+    options = {"authenticator": login, "auth_required": True}
+    if arguments[0] == "tls":
+        return {**options, "auth_require_tls": False}, context
+    return {**options, "tls_context": context, "require_starttls": True}, None
+
+
 def main(arguments):
     refusals = int(arguments[1]) if arguments[:1] == ["greylist"] else 0
-    asyncio.run(serve(Handler(refusals, unknown=arguments[:1] == ["unknown"])))
+    handler = Handler(refusals, unknown=arguments[:1] == ["unknown"])
+    asyncio.run(serve(handler, *secure(arguments)))
 
 
-async def serve(handler):
+async def serve(handler, options, context):
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: SMTP(handler), host="127.0.0.1", port=0)
+    server = await loop.create_server(lambda: SMTP(handler, **options), host="127.0.0.1", port=0, ssl=context)
     show({"port": server.sockets[0].getsockname()[1]})
     # The suite holds our stdin: when it goes, so do we.
     await loop.run_in_executor(None, sys.stdin.read)

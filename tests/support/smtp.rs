@@ -2,6 +2,7 @@
 
 use super::binaries;
 use super::runner::{Skipped, lock};
+use super::tools;
 use super::wait::until;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -38,6 +39,11 @@ impl Smtp {
         Self::with(&["unknown"]).await
     }
 
+    /// Takes mail only over TLS, which it offers by STARTTLS or from the first byte, and after a login.
+    pub async fn secure(way: &str, certificate: &Certificate) -> Result<Self, Skipped> {
+        Self::with(&[way, &certificate.path("cert.pem"), &certificate.path("key.pem")]).await
+    }
+
     async fn with(arguments: &[&str]) -> Result<Self, Skipped> {
         let python = PYTHON.get_or_init(prepare).await.clone().map_err(Skipped)?;
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/support/smtp.py");
@@ -71,6 +77,33 @@ impl Smtp {
     pub async fn mail(&self, what: &str, patience: Duration, matches: impl Fn(&str) -> bool) -> Value {
         let subject = |mail: &Value| mail["subject"].as_str().is_some_and(&matches);
         until(what, patience, async || self.mails().into_iter().find(subject)).await
+    }
+}
+
+/// A certificate for 127.0.0.1 under an authority of its own, in a directory that ends with it.
+pub struct Certificate(tempfile::TempDir);
+
+impl Certificate {
+    /// Made with the `openssl` program.
+    pub async fn make() -> Result<Self, Skipped> {
+        tools::require("openssl", &["version"]).await?;
+        let made = Self(tempfile::tempdir().expect("a directory"));
+        std::fs::write(made.path("san"), "subjectAltName=IP:127.0.0.1,DNS:localhost").expect("written");
+        made.openssl("req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -subj /CN=authority").await;
+        made.openssl("req -newkey rsa:2048 -nodes -keyout key.pem -out csr -subj /CN=localhost").await;
+        made.openssl("x509 -req -in csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile san -out cert.pem").await;
+        Ok(made)
+    }
+
+    async fn openssl(&self, arguments: &str) {
+        let mut command = Command::new("openssl");
+        command.args(arguments.split(' ')).current_dir(self.0.path());
+        assert!(succeeds(&mut command).await, "openssl {arguments}");
+    }
+
+    /// `ca.pem`, `cert.pem` or `key.pem`.
+    pub fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
     }
 }
 

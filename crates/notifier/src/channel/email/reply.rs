@@ -26,6 +26,17 @@ fn reply_text(error: &Error) -> String {
     short_line(&error.source().map(ToString::to_string).unwrap_or_default(), 200)
 }
 
+/// What rustls said, wherever it stands in the chain: a handshake that fails comes as an error of the connection.
+fn tls_refusal(error: &Error) -> Option<String> {
+    let mut causes =
+        std::iter::successors(error.source(), |cause: &&(dyn std::error::Error + 'static)| (*cause).source());
+    causes.find_map(|cause| {
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let refusal = cause.downcast_ref::<rustls::Error>();
+        refusal.or_else(|| wrapped.and_then(|inner| inner.downcast_ref())).map(ToString::to_string)
+    })
+}
+
 /// Told by kind. A client error is one of our own making, such as STARTTLS that the relay does not offer.
 fn words(error: &Error) -> String {
     if error.is_timeout() {
@@ -36,6 +47,9 @@ fn words(error: &Error) -> String {
     }
     if error.is_client() {
         return format!("the mail relay cannot be used: {}", reply_text(error));
+    }
+    if let Some(refusal) = tls_refusal(error) {
+        return format!("TLS with the mail relay failed: {}", short_line(&refusal, 200));
     }
     let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     format!("the mail relay cannot be reached: {}", io.map_or("no SMTP reply", |e| io_words(e.kind())))
