@@ -18,7 +18,7 @@
 //!
 //! `cargo test -p quietpulse-suites --test e2e [part of a name]`. It builds the two programs when they are older than
 //! their source. What a machine lacks is said in the last lines: curl, python3 with venv and requests, node, PyPI (for
-//! aiosmtpd), libfaketime.
+//! aiosmtpd), openssl, libfaketime.
 //!
 //! | variable | effect |
 //! |---|---|
