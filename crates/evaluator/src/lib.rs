@@ -112,7 +112,7 @@ impl Evaluator {
 
     /// The service ingest and API nodes ask.
     pub fn shard_service(&self) -> ShardServiceServer<ShardAnswers> {
-        ShardServiceServer::new(ShardAnswers::new(self.shards.clone()))
+        ShardServiceServer::new(ShardAnswers::new(self.shards.clone(), self.deps.log.clone()))
     }
 
     /// Ready when every shard has caught up with the log as it was at the start.

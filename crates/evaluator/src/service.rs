@@ -3,6 +3,7 @@
 use crate::shard::{ShardHandle, Shards};
 use domain::command::{Answer, RefusalCode};
 use domain::ids::MonitorId;
+use eventlog::EventLog;
 use std::sync::Arc;
 use std::time::Duration;
 use tonic::{Request, Response, Status};
@@ -13,17 +14,20 @@ use wire::v1::{Empty, EngineRefusal, ShardAwaitRequest, ShardAwaitResponse, Shar
 
 /// The longest anybody may wait for an answer.
 const WAIT_MAX: Duration = Duration::from_secs(30);
+/// How long a question waits for what stood in the log when it was asked: whoever has just pinged sees it.
+const READ_PATIENCE: Duration = Duration::from_millis(500);
 /// Monitors of one question.
 const READ_MAX: usize = 1_000;
 
 /// Answers for the shards owned here.
 pub struct ShardAnswers {
     shards: Shards,
+    log: Arc<dyn EventLog>,
 }
 
 impl ShardAnswers {
-    pub(crate) fn new(shards: Shards) -> Self {
-        Self { shards }
+    pub(crate) fn new(shards: Shards, log: Arc<dyn EventLog>) -> Self {
+        Self { shards, log }
     }
 
     fn shard(&self, shard: u32) -> Result<&Arc<ShardHandle>, Status> {
@@ -39,7 +43,11 @@ impl ShardService for ShardAnswers {
             return Err(Status::invalid_argument(format!("monitors: at most {READ_MAX}")));
         }
         let ids: Vec<MonitorId> = request.monitors.into_iter().map(MonitorId).collect();
-        let views = self.shard(request.shard)?.views(&ids);
+        let shard = self.shard(request.shard)?;
+        if let Ok(bounds) = self.log.bounds(shard.id()).await {
+            shard.reach(bounds.next, READ_PATIENCE).await;
+        }
+        let views = shard.views(&ids);
         Ok(Response::new(ShardReadResponse { views: views.iter().map(view_to_wire).collect() }))
     }
 

@@ -39,13 +39,24 @@ impl ShardHandle {
         monitors.iter().filter_map(|id| engine.view(*id)).collect()
     }
 
+    /// The shard.
+    pub fn id(&self) -> ShardId {
+        self.shard
+    }
+
+    /// Waits until everything below `next` is applied and stored, at most `patience`; whether it is.
+    pub async fn reach(&self, next: u64, patience: Duration) -> bool {
+        let mut applied = self.applied.subscribe();
+        tokio::time::timeout(patience, applied.wait_for(|reached| *reached >= next))
+            .await
+            .is_ok_and(|reached| reached.is_ok())
+    }
+
     /// Waits until `offset` is applied. `None`: not within `timeout`. The inner option is the record's own
     /// answer, if it had one.
     pub async fn answer(&self, offset: u64, timeout: Duration) -> Option<Option<Answer>> {
-        let mut applied = self.applied.subscribe();
-        let reached = tokio::time::timeout(timeout, applied.wait_for(|next| *next > offset)).await;
-        reached.ok()?.ok()?;
-        Some(self.book.lock().get(offset))
+        let reached = self.reach(offset.saturating_add(1), timeout).await;
+        reached.then(|| self.book.lock().get(offset))
     }
 
     /// Whether it has applied what stood in the log when it started.

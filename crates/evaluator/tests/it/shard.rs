@@ -48,6 +48,18 @@ async fn a_ping_is_in_the_history_and_in_the_live_state() {
 }
 
 #[tokio::test]
+async fn whoever_has_just_pinged_sees_it() {
+    let rig = Rig::start().await;
+    rig.create().await;
+    let mut client = ShardServiceClient::new(rig.channel.clone());
+    for number in 1..200 {
+        rig.ping(PingKind::Success).await;
+        let views = client.read(ShardReadRequest { shard: 0, monitors: vec![M.0] }).await.unwrap().into_inner().views;
+        assert_eq!(views[0].live.as_ref().unwrap().pings, number);
+    }
+}
+
+#[tokio::test]
 async fn a_record_that_cannot_be_read_is_skipped_and_its_shard_goes_on() {
     use eventlog::EventLog;
     let rig = Rig::start().await;
