@@ -87,7 +87,8 @@ mod tests {
     async fn what_was_posted_is_not_answered_by_what_was_not() {
         let coalescer = Coalescer::default();
         let now = UnixMs::from_secs(50);
-        coalescer.join_or_lead(M, now, || acked(Ok(())));
+        let (_, joined) = coalescer.join_or_lead(M, now, || acked(Ok(())));
+        assert!(!joined);
         let (_, joined) = coalescer.join_or_lead((M.0, true), now, || acked(Ok(())));
         assert!(!joined);
     }
