@@ -91,7 +91,10 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = stopping.cancelled() => break,
-                _ = ticks.tick() => self.send_tick(),
+                _ = ticks.tick() => {
+                    self.send_tick();
+                    self.observe_backlog().await;
+                }
                 _ = snapshots.tick() => self.snapshot(&stopping).await,
                 records = reader.next(BATCH) => match records {
                     Ok(records) => self.step(records, &stopping).await,
@@ -213,17 +216,18 @@ impl Worker {
             return;
         }
         self.tick = Some(self.deps.producer.append_unnumbered(self.shard, &Body::Tick, self.deps.clock.now()));
-        self.observe_backlog();
     }
 
-    fn observe_backlog(&self) {
+    /// Also while the log is replayed: that is when a shard is behind.
+    async fn observe_backlog(&self) {
         let now = self.deps.clock.now().0;
-        let (engine_now, (open, oldest)) = {
+        let (engine_now, next, (open, oldest)) = {
             let engine = self.handle.engine.lock();
-            (engine.now_ms(), engine.open_deliveries())
+            (engine.now_ms(), engine.next_offset(), engine.open_deliveries())
         };
+        let end = self.deps.log.bounds(self.shard).await.map_or(next, |bounds| bounds.next);
         let seconds = (now - engine_now).max(0) as f64 / 1000.0;
-        metric::set_lag(self.shard.0, 0, seconds);
+        metric::set_lag(self.shard.0, end.saturating_sub(next), seconds);
         metric::set_snapshot_age(self.shard.0, self.saved.elapsed().as_secs_f64());
         metric::set_outbox(self.shard.0, open, oldest.map_or(0.0, |at| (now - at).max(0) as f64 / 1000.0));
     }

@@ -90,35 +90,14 @@ impl Rig {
     }
 
     pub async fn ping(&self, kind: PingKind) -> Appended {
-        let (generation, run, metrics) = (Some(0), None, vec![]);
-        self.append(Body::Ping(Ping {
-            monitor: M,
-            generation,
-            kind,
-            run,
-            duration_ms: None,
-            metrics,
-            details: None,
-            create: None,
-        }))
-        .await
+        self.ping_with(kind, "", "").await
     }
 
     pub async fn ping_with(&self, kind: PingKind, message: &str, body: &str) -> Appended {
         let details = PingDetails { message: message.into(), body: body.into(), ..PingDetails::default() };
         let (generation, run, metrics) = (Some(0), None, vec![]);
-        let details = Some(Box::new(details));
-        self.append(Body::Ping(Ping {
-            monitor: M,
-            generation,
-            kind,
-            run,
-            duration_ms: None,
-            metrics,
-            details,
-            create: None,
-        }))
-        .await
+        let (duration_ms, details, create) = (None, Some(Box::new(details)), None);
+        self.append(Body::Ping(Ping { monitor: M, generation, kind, run, duration_ms, metrics, details, create })).await
     }
 
     pub async fn command(&self, action: Action) -> Appended {
