@@ -72,7 +72,7 @@ fn new_row(api: &Api, tenant: TenantId, name: String, settings: &Settings) -> Ch
         id,
         tenant,
         name,
-        kind: rules::kind(settings).to_owned(),
+        kind: settings.kind_word().to_owned(),
         settings: seal_settings(&api.deps.sealer, tenant, id, settings),
         version: 1,
         created_ms: now_ms,

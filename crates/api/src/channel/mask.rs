@@ -90,7 +90,7 @@ fn paths_set(message: &v1::Channel) -> Vec<&'static str> {
 
 /// Carries the named settings of `from` over into `into`. A channel keeps its kind.
 pub(super) fn carry_over(paths: &[&str], from: Option<Settings>, into: &mut Settings) -> Result<(), FieldError> {
-    let kind = super::rules::kind(into);
+    let kind = into.kind_word();
     let foreign = |path: &&&str| **path != DISABLED_REASON && path.split('.').next() != Some(kind);
     if let Some(path) = paths.iter().find(foreign) {
         return Err(FieldError::new(*path, format!("the channel is of kind `{kind}`; make another one instead")));

@@ -22,18 +22,6 @@ pub(super) fn check(settings: &Settings, egress: &EgressPolicy) -> Result<(), Fi
     }
 }
 
-/// The word of a channel's kind.
-pub(super) fn kind(settings: &Settings) -> &'static str {
-    match settings {
-        Settings::Webhook(_) => "webhook",
-        Settings::Telegram(_) => "telegram",
-        Settings::Email(_) => "email",
-        Settings::Slack(_) => "slack",
-        Settings::Discord(_) => "discord",
-        Settings::Log(_) => "log",
-    }
-}
-
 fn check_webhook(webhook: &WebhookSettings, egress: &EgressPolicy) -> Result<(), FieldError> {
     check_url("webhook.url", &webhook.url, egress)?;
     rules::check_method("webhook.method", &webhook.method)?;

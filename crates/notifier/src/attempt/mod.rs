@@ -4,7 +4,7 @@ mod breaker;
 mod bulkhead;
 mod directory;
 
-use crate::channel::{Channels, Sent, kind_word};
+use crate::channel::{Channels, Sent};
 use crate::metric;
 use crate::notice::{Job, Message, Notice};
 use crate::notifier::{NotifierError, Parts};
@@ -72,7 +72,7 @@ impl Attempts {
                 return refusal.into();
             }
         };
-        let (endpoint, kind) = (Endpoint::of(&opened), kind_word(&opened.settings));
+        let (endpoint, kind) = (Endpoint::of(&opened), opened.settings.kind_word());
         if let Err(open) = self.breakers.check(endpoint, Instant::now()) {
             metric::count_unattempted(kind, "breaker_open");
             return AttemptResult::Retry { after_ms: Some(open.wait.as_millis() as u64), error: open.to_string() };

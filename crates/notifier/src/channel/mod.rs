@@ -59,15 +59,3 @@ impl Channels {
         }
     }
 }
-
-/// The kind of a channel, as a label and in every API.
-pub(crate) fn kind_word(settings: &Settings) -> &'static str {
-    match settings {
-        Settings::Webhook(_) => "webhook",
-        Settings::Telegram(_) => "telegram",
-        Settings::Email(_) => "email",
-        Settings::Slack(_) => "slack",
-        Settings::Discord(_) => "discord",
-        Settings::Log(_) => "log",
-    }
-}

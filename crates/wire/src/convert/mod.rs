@@ -1,6 +1,7 @@
 //! Between the words of `domain` and their bytes. Every reading can fail and says where: a record from the
 //! log may be older or broken, and a broken one is quarantined, never guessed at.
 
+mod channel;
 pub mod log;
 pub mod rows;
 
