@@ -1,6 +1,7 @@
 //! What stands in the log. Nothing but records makes time pass, and what changes a verdict is a record.
 
 use crate::command::{AttemptOutcome, Command};
+use crate::engine::adopt::Adopted;
 use crate::ids::ChannelId;
 use crate::ping::Ping;
 use crate::time::UnixMs;
@@ -53,6 +54,10 @@ pub enum Body {
         channel: ChannelId,
     },
     Params(Params),
+    /// The monitors of this shard go on elsewhere: nothing is judged or told here any more.
+    Moved,
+    /// A monitor comes from elsewhere, with all that was known of it.
+    Adopt(Box<Adopted>),
 }
 
 impl Body {

@@ -1,5 +1,6 @@
 //! Reads the log of each shard it owns, applies it to the engine, and does what the engine says.
 //!
+//! - `placement`: which shards are worked on here.
 //! - `shard`: one worker per shard: recover, replay, apply, store, publish, snapshot, tick.
 //! - `feed`: offers deliveries to notifiers and takes their outcomes back into the log.
 //! - `service`: answers ingest and API nodes about the shards owned here.
@@ -9,20 +10,22 @@
 
 mod feed;
 mod metric;
+mod placement;
 mod service;
 mod shard;
 
 use domain::ids::ShardId;
 use domain::record::Params;
 use domain::time::Clock;
+use eventlog::placement::Placement;
 use eventlog::producer::Producer;
 use eventlog::{EventLog, ReadError};
 use feed::FeedHub;
 pub use feed::FeedService;
 use parking_lot::Mutex;
+use placement::{Keeper, Starter};
 pub use service::ShardAnswers;
-use shard::worker::Worker;
-use shard::{ShardHandle, Shards};
+use shard::Shards;
 use std::sync::Arc;
 use std::time::Duration;
 use store::{Store, StoreError};
@@ -45,8 +48,6 @@ pub struct EvaluatorDeps {
 pub struct EvaluatorOptions {
     /// W, C and the rules' version; a change is written to the log and counts from there.
     pub params: Params,
-    /// The shards it owns.
-    pub shards: Vec<ShardId>,
     /// `host:port` under which others reach its gRPC services.
     pub address: String,
     pub node: u64,
@@ -60,7 +61,7 @@ impl EvaluatorOptions {
     pub const OFFER_LEASE: Duration = Duration::from_secs(40);
 }
 
-/// Why an evaluator did not start.
+/// Why a shard stands still.
 #[derive(Debug, thiserror::Error)]
 pub enum EvaluatorError {
     #[error("shard {shard}: {source}")]
@@ -90,18 +91,17 @@ pub struct Evaluator {
 }
 
 impl Evaluator {
-    /// Recovers every shard from its snapshot and starts its worker, which replays the rest of the log.
-    pub async fn start(deps: EvaluatorDeps, options: EvaluatorOptions) -> Result<Self, EvaluatorError> {
+    /// Starts to follow `placement`: each shard it gives is recovered from its snapshot and gets a worker, which
+    /// replays the rest of the log.
+    pub fn start(deps: EvaluatorDeps, options: EvaluatorOptions, placement: Box<dyn Placement>) -> Self {
         let hub = Arc::new(FeedHub::new(options.offer_lease));
-        let stopping = CancellationToken::new();
-        let mut shards = Vec::new();
-        let mut tasks = vec![tokio::spawn(Arc::clone(&hub).sweep(stopping.clone()))];
-        for shard in &options.shards {
-            let worker = Worker::recover(*shard, &deps, &options, Arc::clone(&hub)).await?;
-            shards.push(worker.handle());
-            tasks.push(tokio::spawn(worker.run(stopping.clone())));
-        }
-        Ok(Self { shards: Shards::new(shards), hub, deps, stopping, tasks: Mutex::new(tasks) })
+        let (stopping, shards) = (CancellationToken::new(), Shards::default());
+        let starter = Starter { deps: deps.clone(), options, hub: Arc::clone(&hub), shards: shards.clone() };
+        let tasks = vec![
+            tokio::spawn(Arc::clone(&hub).sweep(stopping.clone())),
+            tokio::spawn(Keeper::new(starter).run(placement, stopping.clone())),
+        ];
+        Self { shards, hub, deps, stopping, tasks: Mutex::new(tasks) }
     }
 
     /// The service notifiers dial.
@@ -115,20 +115,20 @@ impl Evaluator {
         ShardServiceServer::new(ShardAnswers::new(self.shards.clone(), self.deps.log.clone()))
     }
 
-    /// Ready when every shard has caught up with the log as it was at the start.
+    /// Ready when it was given shards (none is an answer too) and each has caught up with the log as it was when the
+    /// shard came here.
     pub fn readiness(&self) -> Readiness {
-        let behind = |handle: &&Arc<ShardHandle>| !handle.has_caught_up();
-        let missing: Vec<String> = self.shards.iter().filter(behind).map(|h| h.state_in_words()).collect();
+        let missing = self.shards.missing();
         Readiness { ready: missing.is_empty(), missing }
     }
 
-    /// Ends offering, takes a last snapshot of every shard and steps down.
+    /// Ends offering, takes a last snapshot of every shard, steps down and leaves.
     pub async fn stop(&self) {
         self.stopping.cancel();
         let tasks = std::mem::take(&mut *self.tasks.lock());
         for task in tasks {
             if let Err(error) = task.await {
-                tracing::error!(%error, "a shard's worker ended badly");
+                tracing::error!(%error, "a task of the evaluator ended badly");
             }
         }
     }

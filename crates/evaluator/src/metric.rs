@@ -31,6 +31,11 @@ pub(crate) fn count_terminal(delivery: &Delivery) {
     counter!("delivery_terminal_total", "state" => delivery.state.word()).increment(1);
 }
 
+/// Shards worked on here.
+pub(crate) fn set_owned(shards: usize) {
+    gauge!("shards_owned").set(shards as f64);
+}
+
 /// How far a shard is behind.
 pub(crate) fn set_lag(shard: u16, records: u64, seconds: f64) {
     let label = shard.to_string();

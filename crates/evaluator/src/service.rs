@@ -30,7 +30,7 @@ impl ShardAnswers {
         Self { shards, log }
     }
 
-    fn shard(&self, shard: u32) -> Result<&Arc<ShardHandle>, Status> {
+    fn shard(&self, shard: u32) -> Result<Arc<ShardHandle>, Status> {
         self.shards.get(shard).ok_or_else(|| Status::unavailable(format!("shard {shard} is not owned here")))
     }
 }

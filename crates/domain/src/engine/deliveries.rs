@@ -18,9 +18,10 @@ const DIGEST_MAX: usize = 100;
 /// Errors are kept up to this many characters.
 const ERROR_CHARS: usize = 300;
 
+/// A delivery that is not terminal yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Open {
-    row: Delivery,
+pub struct Open {
+    pub(super) row: Delivery,
     kind: TransitionKind,
     /// The monitors in whose queues it stands; one, or those of a digest.
     monitors: Vec<MonitorId>,
@@ -115,6 +116,36 @@ impl Deliveries {
 
     pub fn backlog(&self) -> (usize, Option<i64>) {
         (self.open.len(), self.open.values().map(|open| open.row.created_ms).min())
+    }
+
+    /// The open deliveries that stand in a monitor's queues, in the order of its queues. A digest goes with the first
+    /// of its monitors.
+    pub fn of(&self, monitor: MonitorId) -> impl Iterator<Item = &Open> {
+        let queues = self.queues.range((monitor, ChannelId(0))..=(monitor, ChannelId(u64::MAX)));
+        let ids = queues.flat_map(|(_, queue)| queue.iter());
+        ids.filter_map(|id| self.open.get(id)).filter(move |open| open.monitors.first() == Some(&monitor))
+    }
+
+    /// Takes on deliveries that began elsewhere. An attempt that may be under way is offered again: it carries the
+    /// same id.
+    pub fn adopt(&mut self, deliveries: &[Open], now: i64, effects: &mut Vec<Effect>) {
+        for open in deliveries {
+            let id = open.row.id;
+            // Its other monitors may be judged by another shard from now on: it stands in one queue only.
+            let monitors = vec![open.row.monitor];
+            let open = Open { monitors, gathers_until: None, ..open.clone() };
+            self.queues.entry((open.row.monitor, open.row.channel)).or_default().push_back(id);
+            effects.push(Effect::Delivery(Box::new(open.row.clone())));
+            match open.row.state {
+                DeliveryState::Offered => effects.push(Effect::Offer { delivery: id, attempt: open.row.attempts }),
+                DeliveryState::Retrying => drop(self.due.insert((open.row.due_ms, id))),
+                _ => {}
+            }
+            self.open.insert(id, open);
+        }
+        for open in deliveries {
+            self.offer_if_first(open.row.id, now, effects);
+        }
     }
 
     /// The log's clock was set back: nothing waits for a time that will not come for long.
@@ -419,6 +450,16 @@ const STATES: [DeliveryState; 6] = [
     DeliveryState::Failed,
     DeliveryState::Superseded,
 ];
+
+impl Open {
+    pub(super) fn write(&self, w: &mut Writer) {
+        write_open(w, self);
+    }
+
+    pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+        read_open(r)
+    }
+}
 
 fn write_open(w: &mut Writer, open: &Open) {
     let row = &open.row;

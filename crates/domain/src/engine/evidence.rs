@@ -82,6 +82,11 @@ impl Evidence {
         }
     }
 
+    /// The stretches in which nobody of an origin could be heard, in order.
+    pub fn windows(&self, origin: u8) -> impl Iterator<Item = Window> {
+        self.0.iter().filter(move |e| e.origin == origin).flat_map(|e| e.windows.iter().copied())
+    }
+
     /// What is known about `(from, to)`, of which `to` is in the past by at least C.
     pub fn hearing(&self, origin: u8, from: i64, to: i64) -> Hearing {
         let Some(evidence) = self.0.iter().find(|e| e.origin == origin) else {

@@ -7,6 +7,7 @@
 //! through `on_tick`; what they conclude through `verdict`; who is told, and when again, through
 //! `deliveries`.
 
+pub mod adopt;
 mod clock;
 mod commands;
 mod deliveries;
@@ -63,6 +64,8 @@ pub struct Engine {
     paused_until: BTreeMap<u32, i64>,
     deliveries: Deliveries,
     commands: CommandMemory,
+    /// Its monitors are judged elsewhere now.
+    moved: bool,
     /// Scratch space of a tick.
     due: Vec<u32>,
 }
@@ -109,6 +112,7 @@ impl Engine {
             paused_until: BTreeMap::new(),
             deliveries: Deliveries::default(),
             commands: CommandMemory::default(),
+            moved: false,
             due: Vec::new(),
         }
     }
@@ -123,6 +127,10 @@ impl Engine {
         if let Observed::SetBack { from } = self.clock.observe(record.offset, record.append, is_tick) {
             self.set_clock_back(from, effects);
         }
+        if self.moved {
+            self.decline(record, effects);
+            return;
+        }
         if self.was_seen(record, effects) {
             return;
         }
@@ -135,6 +143,8 @@ impl Engine {
             Body::Outcome(outcome) => self.on_outcome(outcome, effects),
             Body::ChannelClosed { channel } => self.on_channel_closed(*channel, effects),
             Body::Params(params) => self.on_params(record, *params, effects),
+            Body::Moved => self.move_away(effects),
+            Body::Adopt(adopted) => self.adopt(adopted, effects),
             Body::Canary | Body::Boot => {}
         }
     }

@@ -10,7 +10,7 @@ use crate::command::{Action, Answer, Command, Refusal, RefusalCode, Status};
 use crate::field_error::FieldError;
 use crate::ids::TransitionId;
 use crate::monitor::MonitorConfig;
-use crate::record::Record;
+use crate::record::{Body, Record};
 use crate::schedule::Schedule;
 use crate::token::MAX_GENERATION;
 use crate::transition::{Reason, TransitionKind};
@@ -30,6 +30,15 @@ impl Engine {
             Err(refusal) => Answer::Refused(refusal),
         };
         effects.push(Effect::Answer { command: Some(command.id), answer });
+    }
+
+    /// What a shard says to records that came after its monitors had moved: commands are refused, pings are for the
+    /// other side.
+    pub(super) fn decline(&self, record: &Record, effects: &mut Vec<Effect>) {
+        if let Body::Command(command) = &record.body {
+            let refusal = refusal(RefusalCode::FailedPrecondition, "monitor", "this installation has moved to another");
+            effects.push(Effect::Answer { command: Some(command.id), answer: Answer::Refused(refusal) });
+        }
     }
 
     fn carry_out(&mut self, record: &Record, command: &Command, effects: &mut Vec<Effect>) -> Outcome {
@@ -218,7 +227,7 @@ impl Engine {
         Some(generation + 1).filter(|next| *next <= MAX_GENERATION).ok_or_else(exhausted)
     }
 
-    fn push_revocation(&self, slot: u32, effects: &mut Vec<Effect>) {
+    pub(super) fn push_revocation(&self, slot: u32, effects: &mut Vec<Effect>) {
         let generation = self.table.hot[slot as usize].generation;
         let least_generation = if self.is_deleted(slot) { generation + 1 } else { generation };
         let (tenant, monitor) = (self.table.tenant(slot), self.table.id(slot));

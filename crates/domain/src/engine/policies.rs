@@ -102,7 +102,7 @@ impl Policies {
     }
 }
 
-fn write_policy(w: &mut Writer, p: &Policy) {
+pub(super) fn write_policy(w: &mut Writer, p: &Policy) {
     write_schedule(w, &p.schedule);
     w.u32(p.grace_secs);
     for secs in [p.max_runtime_secs, p.min_runtime_secs, p.early_secs, p.first_ping_within_secs, p.remind_every_secs] {
@@ -121,7 +121,7 @@ fn write_policy(w: &mut Writer, p: &Policy) {
     });
 }
 
-fn read_policy(r: &mut Reader<'_>) -> Result<Policy, CodecError> {
+pub(super) fn read_policy(r: &mut Reader<'_>) -> Result<Policy, CodecError> {
     let mut policy = Policy::every(read_schedule(r)?, r.u32()?);
     policy.max_runtime_secs = r.option(Reader::u32)?;
     policy.min_runtime_secs = r.option(Reader::u32)?;

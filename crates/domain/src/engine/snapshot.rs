@@ -16,6 +16,9 @@ use std::collections::BTreeMap;
 
 /// The format version of manifests and pieces written today.
 const VERSION: u16 = 1;
+/// That of a side piece which says that the shard has moved; written only then, so that a build from before it can
+/// read everything else.
+const VERSION_MOVED: u16 = 2;
 
 /// The kinds of pieces.
 pub const KIND_SIDE: u8 = 0;
@@ -115,10 +118,13 @@ impl Engine {
             hot.end()?;
             config.end()?;
         }
-        let mut side = Reader::versioned(piece(KIND_SIDE, 0)?, VERSION)?;
-        let engine = Self::read_side(shard, table, &mut side)?;
-        side.end()?;
-        Ok(engine)
+        let side = piece(KIND_SIDE, 0)?;
+        let moved = Reader::versioned(side, VERSION_MOVED);
+        let mut r = moved.or_else(|_| Reader::versioned(side, VERSION))?;
+        let has_moved = side.starts_with(&VERSION_MOVED.to_be_bytes());
+        let engine = Self::read_side(shard, table, &mut r)?;
+        r.end()?;
+        Ok(Self { moved: has_moved, ..engine })
     }
 
     fn pieces(&self) -> impl Iterator<Item = (u8, u32, bool)> {
@@ -131,7 +137,7 @@ impl Engine {
     }
 
     fn encode_piece(&self, kind: u8, index: u32) -> Vec<u8> {
-        let mut w = Writer::versioned(VERSION);
+        let mut w = Writer::versioned(if kind == KIND_SIDE && self.moved { VERSION_MOVED } else { VERSION });
         match kind {
             KIND_HOT => self.table.write_hot(index as usize, &mut w),
             KIND_CONFIG => self.table.write_config(index as usize, &mut w),
@@ -184,6 +190,7 @@ impl Engine {
             held: read_map(r, slots, |r| r.i64())?,
             paused_until: read_map(r, slots, |r| r.i64())?,
             waiting: r.list(Reader::u32)?.into_iter().filter(|slot| *slot < slots).collect(),
+            moved: false,
             due: Vec::new(),
         })
     }
@@ -205,7 +212,7 @@ fn read_map<T>(
 }
 
 impl Extras {
-    fn write(&self, w: &mut Writer) {
+    pub(super) fn write(&self, w: &mut Writer) {
         w.list(self.metrics.iter(), |w, metric| {
             w.text(&metric.name).u64(metric.value.to_bits());
         });
@@ -214,14 +221,14 @@ impl Extras {
         });
     }
 
-    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+    pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
         let metrics = r.list(|r| Ok(Metric { name: r.text()?, value: f64::from_bits(r.u64()?) }))?;
         Ok(Self { metrics, run: r.option(|r| r.id().map(RunId))? })
     }
 }
 
 impl Incident {
-    fn write(&self, w: &mut Writer) {
+    pub(super) fn write(&self, w: &mut Writer) {
         w.raw(&self.id.0)
             .i64(self.opened_ms)
             .u8(u8::from(self.acknowledged))
@@ -232,7 +239,7 @@ impl Incident {
         });
     }
 
-    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+    pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
         Ok(Self {
             id: TransitionId(r.id()?),
             opened_ms: r.i64()?,

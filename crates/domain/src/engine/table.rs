@@ -100,13 +100,13 @@ impl Hot {
         self.last_s = 0;
     }
 
-    fn write(&self, w: &mut Writer) {
+    pub(super) fn write(&self, w: &mut Writer) {
         w.u32(self.last_s).u16(self.last_ms).u8(self.status as u8).u8(self.last_kind).u32(self.expected);
         w.u32(self.version).u32(self.pings).u32(self.duration_ms).u8(self.last_exit).u8(self.generation);
         w.u8(self.origin).u8(self.failures).u8(self.successes).u8(self.flags.0);
     }
 
-    fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
+    pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
         Ok(Self {
             last_s: r.u32()?,
             last_ms: r.u16()?,
@@ -341,7 +341,7 @@ impl Names {
     }
 }
 
-fn pack(identity: &Identity, created_ms: i64) -> Vec<u8> {
+pub(super) fn pack(identity: &Identity, created_ms: i64) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(identity.slug.len() + 16);
     push_varint(&mut bytes, created_ms.max(0) as u64);
     push_varint(&mut bytes, u64::from(identity.tenant.0));
@@ -354,7 +354,7 @@ fn pack(identity: &Identity, created_ms: i64) -> Vec<u8> {
     bytes
 }
 
-fn unpack(mut bytes: &[u8]) -> Option<(Identity, i64)> {
+pub(super) fn unpack(mut bytes: &[u8]) -> Option<(Identity, i64)> {
     let created_ms = i64::try_from(take_varint(&mut bytes)?).ok()?;
     let tenant = TenantId(u32::try_from(take_varint(&mut bytes)?).ok()?);
     let slug = take_text(&mut bytes)?;

@@ -70,6 +70,11 @@ impl FeedHub {
         self.inner.lock().entries.remove(&(shard, delivery));
     }
 
+    /// Takes everything of a shard off offer: its next owner offers it.
+    pub fn forget(&self, shard: ShardId) {
+        self.inner.lock().entries.retain(|(of, _), _| *of != shard);
+    }
+
     /// A number for a new worker.
     pub fn enter(&self) -> u64 {
         let mut inner = self.inner.lock();

@@ -10,7 +10,8 @@ use answers::AnswerBook;
 use domain::command::{Answer, MonitorView};
 use domain::engine::Engine;
 use domain::ids::{MonitorId, ShardId};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,12 +26,15 @@ pub struct ShardHandle {
     applied: watch::Sender<u64>,
     /// Where the log ended when this worker started.
     goal: AtomicU64,
+    /// Why it does not get on, if it does not.
+    trouble: Mutex<Option<String>>,
 }
 
 impl ShardHandle {
     fn new(engine: Engine, goal: u64) -> Self {
         let applied = watch::Sender::new(engine.next_offset());
-        Self { shard: engine.shard(), engine: Mutex::new(engine), book: Mutex::default(), applied, goal: goal.into() }
+        let (shard, trouble) = (engine.shard(), Mutex::default());
+        Self { shard, engine: Mutex::new(engine), book: Mutex::default(), applied, goal: goal.into(), trouble }
     }
 
     /// Monitors as they are now; unknown ones are left out.
@@ -64,28 +68,83 @@ impl ShardHandle {
         *self.applied.borrow() >= self.goal.load(Ordering::Relaxed)
     }
 
-    /// Where it stands, for `/readyz`.
-    pub fn state_in_words(&self) -> String {
+    /// Says why it does not get on; `None`: it does again.
+    fn set_trouble(&self, trouble: Option<String>) {
+        *self.trouble.lock() = trouble;
+    }
+
+    /// What keeps it from judging in time, for `/readyz`.
+    fn missing(&self) -> Option<String> {
+        if let Some(trouble) = &*self.trouble.lock() {
+            return Some(format!("shard {} stands still: {trouble}", self.shard));
+        }
         let (applied, goal) = (*self.applied.borrow(), self.goal.load(Ordering::Relaxed));
-        format!("shard {} replays the log: {applied} of {goal}", self.shard)
+        (applied < goal).then(|| format!("shard {} replays the log: {applied} of {goal}", self.shard))
     }
 }
 
-/// The shards owned here.
-#[derive(Clone)]
-pub struct Shards(Arc<[Arc<ShardHandle>]>);
+/// The shards owned here. Clones share.
+#[derive(Clone, Default)]
+pub struct Shards(Arc<RwLock<Owned>>);
+
+#[derive(Default)]
+struct Owned {
+    shards: BTreeMap<ShardId, Here>,
+    /// Whether placement has said anything yet.
+    placed: bool,
+    obstacle: Option<String>,
+}
+
+/// How far along a shard is.
+enum Here {
+    Recovering(Option<String>),
+    Working(Arc<ShardHandle>),
+}
 
 impl Shards {
-    pub fn new(handles: Vec<Arc<ShardHandle>>) -> Self {
-        Self(handles.into())
+    /// The handle of a shard, if it is worked on here.
+    pub fn get(&self, shard: u32) -> Option<Arc<ShardHandle>> {
+        let owned = self.0.read();
+        match owned.shards.get(&ShardId(u16::try_from(shard).ok()?))? {
+            Here::Working(handle) => Some(Arc::clone(handle)),
+            Here::Recovering(_) => None,
+        }
     }
 
-    /// The handle of a shard, if it is owned here.
-    pub fn get(&self, shard: u32) -> Option<&Arc<ShardHandle>> {
-        self.0.iter().find(|handle| u32::from(handle.shard.0) == shard)
+    /// What keeps this process from its work.
+    pub fn missing(&self) -> Vec<String> {
+        let owned = self.0.read();
+        let of_shard = |(shard, here): (&ShardId, &Here)| match here {
+            Here::Working(handle) => handle.missing(),
+            Here::Recovering(None) => Some(format!("shard {shard} loads its snapshot")),
+            Here::Recovering(Some(problem)) => Some(format!("shard {shard} stands still: {problem}")),
+        };
+        let waits = (!owned.placed).then(|| "waits to be given shards".to_owned());
+        owned.obstacle.clone().or(waits).into_iter().chain(owned.shards.iter().filter_map(of_shard)).collect()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<ShardHandle>> {
-        self.0.iter()
+    pub fn recovering(&self, shard: ShardId) {
+        self.0.write().shards.insert(shard, Here::Recovering(None));
+    }
+
+    pub fn stands_still(&self, shard: ShardId, problem: String) {
+        self.0.write().shards.insert(shard, Here::Recovering(Some(problem)));
+    }
+
+    pub fn insert(&self, handle: Arc<ShardHandle>) {
+        self.0.write().shards.insert(handle.shard, Here::Working(handle));
+    }
+
+    pub fn remove(&self, shard: ShardId) {
+        self.0.write().shards.remove(&shard);
+    }
+
+    /// Placement has said what is owned here.
+    pub fn placed(&self) {
+        self.0.write().placed = true;
+    }
+
+    pub fn set_obstacle(&self, obstacle: Option<String>) {
+        self.0.write().obstacle = obstacle;
     }
 }

@@ -22,6 +22,8 @@ use tokio_util::sync::CancellationToken;
 const BATCH: usize = 4_096;
 /// The time between ticks.
 const TICK: Duration = Duration::from_secs(1);
+/// How often the owner looks whether others can find it.
+const CLAIM_AGAIN: Duration = Duration::from_secs(5);
 /// How long a refused write or a broken reader waits before the next try.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -37,6 +39,8 @@ pub struct Worker {
     history: HistoryBuffer,
     /// The tick that was sent last, until the log has it.
     tick: Option<AppendTicket>,
+    /// What we said about who owns the shard.
+    claimed: Option<ShardOwner>,
     /// Whether deliveries are on offer: not while the log is replayed, which may hold their outcomes.
     offering: bool,
     /// When the last snapshot was saved, or found.
@@ -66,6 +70,7 @@ impl Worker {
             coalescer: Coalescer::default(),
             history: HistoryBuffer::new(Instant::now()),
             tick: None,
+            claimed: None,
             offering: false,
             saved: Instant::now(),
         })
@@ -84,6 +89,9 @@ impl Worker {
         self.start_offering();
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut claims = interval(CLAIM_AGAIN);
+        claims.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        claims.reset();
         let mut snapshots = interval(self.options.snapshot_every);
         snapshots.set_missed_tick_behavior(MissedTickBehavior::Delay);
         snapshots.reset();
@@ -96,6 +104,7 @@ impl Worker {
                     self.observe_backlog().await;
                 }
                 _ = snapshots.tick() => self.snapshot(&stopping).await,
+                _ = claims.tick() => self.claim_again().await,
                 records = reader.next(BATCH) => match records {
                     Ok(records) => self.step(records, &stopping).await,
                     Err(error) => match self.reopen_reader(error, &stopping).await {
@@ -106,9 +115,7 @@ impl Worker {
             }
         }
         self.snapshot(&stopping).await;
-        let _ = self.deps.store.claim_shard(self.shard, None).await.inspect_err(|error| {
-            tracing::warn!(shard = %self.shard, %error, "could not step down; others will find out by themselves");
-        });
+        self.step_down().await;
     }
 
     async fn step(&mut self, raw: Vec<RawRecord>, stopping: &CancellationToken) {
@@ -241,11 +248,30 @@ impl Worker {
         }
     }
 
-    async fn claim(&self) {
+    async fn claim(&mut self) {
         let (address, node) = (self.options.address.clone(), self.options.node);
         let owner = ShardOwner { address, node, since_ms: self.deps.clock.now().0 };
-        if let Err(error) = self.deps.store.claim_shard(self.shard, Some(owner)).await {
-            tracing::warn!(shard = %self.shard, %error, "could not say who owns the shard");
+        match self.deps.store.claim_shard(self.shard, owner.clone()).await {
+            Ok(()) => self.claimed = Some(owner),
+            Err(error) => tracing::warn!(shard = %self.shard, %error, "could not say who owns the shard"),
+        }
+    }
+
+    /// Says it again if nobody, or somebody before us, stands there. A later claim is left alone: its maker was
+    /// told of the shard after us.
+    async fn claim_again(&mut self) {
+        let since_ms = self.claimed.as_ref().map_or(i64::MIN, |claimed| claimed.since_ms);
+        match self.deps.store.shard_owner(self.shard).await {
+            Ok(Some(owner)) if self.claimed.as_ref() == Some(&owner) || owner.since_ms > since_ms => {}
+            Ok(_) => self.claim().await,
+            Err(error) => tracing::debug!(shard = %self.shard, %error, "could not see who owns the shard"),
+        }
+    }
+
+    async fn step_down(&self) {
+        let Some(claimed) = &self.claimed else { return };
+        if let Err(error) = self.deps.store.step_down(self.shard, claimed).await {
+            tracing::warn!(shard = %self.shard, %error, "could not step down; others will find out by themselves");
         }
     }
 
@@ -293,11 +319,15 @@ impl Worker {
         loop {
             let from = (*self.handle.applied.borrow()).max(self.handle.engine.lock().next_offset());
             match self.deps.log.reader(self.shard, from).await {
-                Ok(reader) => return Some(reader),
+                Ok(reader) => {
+                    self.handle.set_trouble(None);
+                    return Some(reader);
+                }
                 Err(ReadError::Closed) => return None,
                 Err(error) => {
                     // Never jump to where the log happens to begin: verdicts would be missing without a word.
                     tracing::error!(shard = %self.shard, %error, "the shard stands still");
+                    self.handle.set_trouble(Some(error.to_string()));
                 }
             }
             tokio::select! {

@@ -9,6 +9,7 @@ use domain::schedule::Schedule;
 use domain::time::{Clock, UnixMs};
 use evaluator::{Evaluator, EvaluatorDeps, EvaluatorOptions};
 use eventlog::embedded::{EmbeddedLog, EmbeddedLogOptions};
+use eventlog::placement::EveryShard;
 use eventlog::producer::Producer;
 use eventlog::{Appended, EventLog};
 use parking_lot::Mutex;
@@ -76,7 +77,13 @@ impl Rig {
         let producer = Producer::new(log.clone(), producer, 1, 0);
         let deps =
             EvaluatorDeps { log: log.clone(), store: store.clone(), producer: producer.clone(), clock: clock.clone() };
-        let evaluator = Evaluator::start(deps, options_of_test()).await.expect("the evaluator starts");
+        let evaluator = Evaluator::start(deps, options_of_test(), Box::new(EveryShard::of(shards)));
+        let caught_up = async {
+            while !evaluator.readiness().ready {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), caught_up).await.expect("the evaluator is ready");
         let channel = serve(&evaluator).await;
         Self { directory, clock, log, store, producer, evaluator, channel, commands: Mutex::new(0) }
     }
@@ -140,7 +147,6 @@ impl Rig {
 pub fn options_of_test() -> EvaluatorOptions {
     EvaluatorOptions {
         params: Params::EMBEDDED,
-        shards: vec![SHARD],
         address: "127.0.0.1:1".into(),
         node: 1,
         snapshot_every: Duration::from_secs(3_600),

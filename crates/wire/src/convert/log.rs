@@ -4,6 +4,7 @@ use super::{DecodeError, bytes16, narrow};
 use crate::v1;
 use domain::assertion::Assertion;
 use domain::command::{Action, AttemptOutcome, AttemptResult, Command};
+use domain::engine::adopt::Adopted;
 use domain::ids::{ChannelId, CommandId, DeliveryId, MonitorId, RunId, TenantId, TransitionId};
 use domain::monitor::{Identity, MonitorConfig, OnBlind, Overlap, Policy};
 use domain::ping::{Metric, Ping, PingDetails, PingKind};
@@ -51,6 +52,8 @@ fn body_to_wire(body: &Body) -> v1::log_record::Body {
         Body::Outcome(outcome) => Wire::Outcome(outcome_to_wire(outcome)),
         Body::ChannelClosed { channel } => Wire::ChannelClosed(channel.0),
         Body::Params(p) => Wire::Params(v1::LogParams { w_ms: p.w_ms, c_ms: p.c_ms, rules: p.rules }),
+        Body::Moved => Wire::Moved(v1::Empty {}),
+        Body::Adopt(adopted) => Wire::Adopt(adopted.encode()),
     }
 }
 
@@ -66,6 +69,10 @@ fn body_from_wire(body: v1::log_record::Body) -> Result<Body, DecodeError> {
         Wire::Outcome(outcome) => Body::Outcome(outcome_from_wire(outcome)?),
         Wire::ChannelClosed(id) => Body::ChannelClosed { channel: ChannelId(id) },
         Wire::Params(p) => Body::Params(Params { w_ms: p.w_ms, c_ms: p.c_ms, rules: p.rules }),
+        Wire::Moved(_) => Body::Moved,
+        Wire::Adopt(bytes) => Body::Adopt(Box::new(
+            Adopted::decode(&bytes).map_err(|error| DecodeError::field("adopt", error.to_string()))?,
+        )),
     })
 }
 

@@ -5,6 +5,7 @@ mod commands;
 mod deliveries;
 mod determinism;
 mod log;
+mod moving;
 mod ping_rules;
 mod silence;
 
