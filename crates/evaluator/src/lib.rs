@@ -11,9 +11,11 @@
 mod feed;
 mod metric;
 mod placement;
+mod replay;
 mod service;
 mod shard;
 
+use domain::engine::snapshot::Format;
 use domain::ids::ShardId;
 use domain::record::Params;
 use domain::time::Clock;
@@ -24,6 +26,7 @@ use feed::FeedHub;
 pub use feed::FeedService;
 use parking_lot::Mutex;
 use placement::{Keeper, Starter};
+pub use replay::replay;
 pub use service::ShardAnswers;
 use shard::Shards;
 use std::sync::Arc;
@@ -52,6 +55,8 @@ pub struct EvaluatorOptions {
     pub address: String,
     pub node: u64,
     pub snapshot_every: Duration,
+    /// How snapshots are written. Every evaluator of the installation must be able to read it.
+    pub format: Format,
     /// How long an offer waits for its outcome before it is offered again. Longer than any attempt.
     pub offer_lease: Duration,
 }

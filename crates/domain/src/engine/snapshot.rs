@@ -9,16 +9,73 @@ use super::runs::OpenRun;
 use super::table::{CHUNK, Table};
 use super::{Engine, Extras, Incident, ShardClock, SilentWindow};
 use crate::codec::{CodecError, Reader, Writer};
-use crate::ids::{RunId, ShardId, TransitionId};
+use crate::ids::{RunId, ShardId, TransitionId, derive};
 use crate::ping::Metric;
 use crate::transition::Reason;
 use std::collections::BTreeMap;
 
-/// The format version of manifests and pieces written today.
-const VERSION: u16 = 1;
-/// That of a side piece which says that the shard has moved; written only then, so that a build from before it can
-/// read everything else.
-const VERSION_MOVED: u16 = 2;
+/// How manifests and pieces are written. Each says its own format, so that a snapshot may hold pieces of several.
+///
+/// A new format is read by a release before any release writes it unasked: two releases own shards at the same time
+/// during a rolling upgrade, and the older one must be able to take over what the newer one saved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Format {
+    /// Fields one after another.
+    #[default]
+    Plain = 1,
+    /// The same with 8 bytes behind them, by which a flipped bit is found.
+    Checked = 2,
+}
+
+/// The newest format this build reads. The feature stands for the release before `Checked` was known.
+const NEWEST: u16 = if cfg!(feature = "only-format-1") { Format::Plain as u16 } else { Format::Checked as u16 };
+/// Set in the version of a side piece when the shard has moved.
+const MOVED: u16 = 0x8000;
+/// The length of a check, in bytes.
+const CHECK: usize = 8;
+
+impl Format {
+    /// The format of a number; `None`: this build does not know it.
+    pub fn from_number(number: u16) -> Option<Self> {
+        [Self::Plain, Self::Checked].into_iter().find(|format| *format as u16 == number && number <= NEWEST)
+    }
+
+    fn begin(self, flags: u16) -> Writer {
+        Writer::versioned(self as u16 | flags)
+    }
+
+    fn end(self, w: Writer) -> Vec<u8> {
+        let mut bytes = w.finish();
+        if self == Self::Checked {
+            let check = check(&bytes);
+            bytes.extend_from_slice(&check);
+        }
+        bytes
+    }
+}
+
+fn check(bytes: &[u8]) -> [u8; CHECK] {
+    let mut check = [0; CHECK];
+    check.copy_from_slice(&derive("quietpulse snapshot check v1", &[bytes])[..CHECK]);
+    check
+}
+
+/// A reader behind the version, and the flags of that.
+fn open(bytes: &[u8]) -> Result<(Reader<'_>, u16), CodecError> {
+    let version = bytes.first_chunk().map(|first| u16::from_be_bytes(*first)).ok_or(CodecError::Short)?;
+    let format = Format::from_number(version & !MOVED).ok_or(CodecError::Version(version & !MOVED))?;
+    let body = match format {
+        Format::Plain => bytes,
+        Format::Checked => {
+            let (body, found) = bytes.split_last_chunk::<CHECK>().ok_or(CodecError::Short)?;
+            if check(body) != *found {
+                return Err(CodecError::Value("the check"));
+            }
+            body
+        }
+    };
+    Ok((Reader::versioned(body, version)?, version & MOVED))
+}
 
 /// The kinds of pieces.
 pub const KIND_SIDE: u8 = 0;
@@ -53,17 +110,17 @@ pub struct SnapshotPlan {
 
 impl Manifest {
     /// Its bytes.
-    pub fn encode(&self) -> Vec<u8> {
-        let mut w = Writer::versioned(VERSION);
+    pub fn encode(&self, format: Format) -> Vec<u8> {
+        let mut w = format.begin(0);
         w.u64(self.next_offset).list(self.pieces.iter(), |w, piece| {
             w.u8(piece.kind).u32(piece.index).u64(piece.epoch);
         });
-        w.finish()
+        format.end(w)
     }
 
     /// Reads its bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
-        let mut r = Reader::versioned(bytes, VERSION)?;
+        let (mut r, _) = open(bytes)?;
         let next_offset = r.u64()?;
         let pieces = r.list(|r| Ok(Piece { kind: r.u8()?, index: r.u32()?, epoch: r.u64()? }))?;
         r.end()?;
@@ -73,8 +130,9 @@ impl Manifest {
 
 impl Engine {
     /// What must be written so that a snapshot of this moment exists, given the one that exists already.
-    /// Call [`Self::snapshot_saved`] when it is durable; until then the pieces stay marked.
-    pub fn plan_snapshot(&self, previous: Option<&Manifest>) -> SnapshotPlan {
+    /// Call [`Self::snapshot_saved`] when it is durable; until then the pieces stay marked. Pieces that did not change
+    /// keep the format they have.
+    pub fn plan_snapshot(&self, previous: Option<&Manifest>, format: Format) -> SnapshotPlan {
         let epoch = self.next_offset();
         let mut plan =
             SnapshotPlan { manifest: Manifest { next_offset: epoch, pieces: Vec::new() }, ..SnapshotPlan::default() };
@@ -84,7 +142,7 @@ impl Engine {
             let kept = old.get(&(kind, index)).filter(|_| !dirty).copied();
             let piece = kept.unwrap_or(Piece { kind, index, epoch });
             if kept.is_none() {
-                plan.written.push((piece, self.encode_piece(kind, index)));
+                plan.written.push((piece, self.encode_piece(kind, index, format)));
             }
             plan.manifest.pieces.push(piece);
         }
@@ -109,22 +167,19 @@ impl Engine {
             manifest.pieces.iter().map(|p| (p.kind, p.index)).zip(pieces).collect();
         let piece = |kind, index| by_key.get(&(kind, index)).ok_or(CodecError::Value("a piece is missing"));
         let mut table = Table::default();
-        table.read_policies(&mut Reader::versioned(piece(KIND_POLICIES, 0)?, VERSION)?)?;
+        table.read_policies(&mut open(piece(KIND_POLICIES, 0)?)?.0)?;
         let chunks = by_key.keys().filter(|(kind, _)| *kind == KIND_HOT).count() as u32;
         for index in 0..chunks {
-            let mut hot = Reader::versioned(piece(KIND_HOT, index)?, VERSION)?;
-            let mut config = Reader::versioned(piece(KIND_CONFIG, index)?, VERSION)?;
+            let (mut hot, _) = open(piece(KIND_HOT, index)?)?;
+            let (mut config, _) = open(piece(KIND_CONFIG, index)?)?;
             table.read_chunk(&mut hot, &mut config)?;
             hot.end()?;
             config.end()?;
         }
-        let side = piece(KIND_SIDE, 0)?;
-        let moved = Reader::versioned(side, VERSION_MOVED);
-        let mut r = moved.or_else(|_| Reader::versioned(side, VERSION))?;
-        let has_moved = side.starts_with(&VERSION_MOVED.to_be_bytes());
-        let engine = Self::read_side(shard, table, &mut r)?;
-        r.end()?;
-        Ok(Self { moved: has_moved, ..engine })
+        let (mut side, flags) = open(piece(KIND_SIDE, 0)?)?;
+        let engine = Self::read_side(shard, table, &mut side)?;
+        side.end()?;
+        Ok(Self { moved: flags == MOVED, ..engine })
     }
 
     fn pieces(&self) -> impl Iterator<Item = (u8, u32, bool)> {
@@ -136,15 +191,15 @@ impl Engine {
         [(KIND_SIDE, 0, true), (KIND_POLICIES, 0, dirty.policies)].into_iter().chain(hot).chain(config)
     }
 
-    fn encode_piece(&self, kind: u8, index: u32) -> Vec<u8> {
-        let mut w = Writer::versioned(if kind == KIND_SIDE && self.moved { VERSION_MOVED } else { VERSION });
+    fn encode_piece(&self, kind: u8, index: u32, format: Format) -> Vec<u8> {
+        let mut w = format.begin(if kind == KIND_SIDE && self.moved { MOVED } else { 0 });
         match kind {
             KIND_HOT => self.table.write_hot(index as usize, &mut w),
             KIND_CONFIG => self.table.write_config(index as usize, &mut w),
             KIND_POLICIES => self.table.write_policies(&mut w),
             _ => self.write_side(&mut w),
         }
-        w.finish()
+        format.end(w)
     }
 
     fn write_side(&self, w: &mut Writer) {

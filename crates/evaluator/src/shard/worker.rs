@@ -14,7 +14,7 @@ use eventlog::{AppendTicket, RawRecord, ReadError, ShardReader};
 use std::sync::Arc;
 use std::time::Duration;
 use store::row::ShardOwner;
-use store::{ChunkKey, ShardBatch, SnapshotWrite, StoreError};
+use store::{ChunkKey, ShardBatch, SnapshotWrite, Store, StoreError};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -56,7 +56,7 @@ impl Worker {
         hub: Arc<FeedHub>,
     ) -> Result<Self, EvaluatorError> {
         let bounds = deps.log.bounds(shard).await.map_err(|source| EvaluatorError::Log { shard, source })?;
-        let (engine, manifest) = load(shard, deps, bounds.first).await?;
+        let (engine, manifest) = load(shard, deps.store.as_ref(), bounds.first).await?;
         tracing::info!(%shard, monitors = engine.monitors(), next_offset = engine.next_offset(), log_end = bounds.next, "shard recovered");
         let handle = Arc::new(ShardHandle::new(engine, bounds.next));
         let (deps, options) = (deps.clone(), options.clone());
@@ -292,13 +292,13 @@ impl Worker {
             if self.manifest.as_ref().is_some_and(|m| m.next_offset == engine.next_offset()) {
                 return;
             }
-            engine.plan_snapshot(self.manifest.as_ref())
+            engine.plan_snapshot(self.manifest.as_ref(), self.options.format)
         };
         let (started, bytes) = (Instant::now(), plan.written.iter().map(|(_, b)| b.len()).sum());
         let write = SnapshotWrite {
             hlt_us: self.handle.engine.lock().hlt_us(),
             chunks: plan.written.into_iter().map(|(piece, bytes)| (chunk_key(piece), bytes)).collect(),
-            manifest: plan.manifest.encode(),
+            manifest: plan.manifest.encode(self.options.format),
             forget: plan.forgotten.into_iter().map(chunk_key).collect(),
         };
         match self.deps.store.save_snapshot(self.shard, write).await {
@@ -349,19 +349,19 @@ impl Worker {
 
 /// The engine as the last snapshot has it. A damaged snapshot is no loss while the log still begins at its
 /// beginning; otherwise this stops, loudly.
-async fn load(
+pub(crate) async fn load(
     shard: ShardId,
-    deps: &EvaluatorDeps,
+    store: &dyn Store,
     log_first: u64,
 ) -> Result<(Engine, Option<Manifest>), EvaluatorError> {
     let fail = |source: StoreError| EvaluatorError::Store { shard, source };
-    let Some(bytes) = deps.store.load_manifest(shard).await.map_err(fail)? else {
+    let Some(bytes) = store.load_manifest(shard).await.map_err(fail)? else {
         return Ok((Engine::new(shard, Params::EMBEDDED), None));
     };
     let restored = match Manifest::decode(&bytes) {
         Ok(manifest) => {
             let keys: Vec<ChunkKey> = manifest.pieces.iter().copied().map(chunk_key).collect();
-            let pieces = deps.store.load_chunks(shard, &keys).await.map_err(fail)?;
+            let pieces = store.load_chunks(shard, &keys).await.map_err(fail)?;
             Engine::restore(shard, &manifest, &pieces).map(|engine| (engine, Some(manifest)))
         }
         Err(source) => Err(source),

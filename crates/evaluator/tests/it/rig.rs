@@ -1,6 +1,7 @@
 //! One shard on embedded backends in a directory of its own, and helpers that read like a story.
 
 use domain::command::{Action, Command};
+use domain::engine::snapshot::Format;
 use domain::ids::{ChannelId, CommandId, MonitorId, ShardCount, ShardId, TenantId};
 use domain::monitor::{Identity, MonitorConfig, Policy};
 use domain::ping::{Ping, PingDetails, PingKind};
@@ -150,6 +151,7 @@ pub fn options_of_test() -> EvaluatorOptions {
         address: "127.0.0.1:1".into(),
         node: 1,
         snapshot_every: Duration::from_secs(3_600),
+        format: Format::default(),
         offer_lease: Duration::from_secs(40),
     }
 }

@@ -5,6 +5,7 @@ use super::log::{HOOK, M, START, config, ping};
 use crate::command::{Action, AttemptOutcome, AttemptResult, Command, Status};
 use crate::delivery::{Delivery, DeliveryState};
 use crate::engine::effects::Effect;
+use crate::engine::snapshot::Format;
 use crate::ids::{ChannelId, CommandId, MonitorId, TenantId};
 use crate::monitor::Policy;
 use crate::ping::{Ping, PingKind};
@@ -186,6 +187,7 @@ fn a_clock_that_is_set_back_takes_waiting_retries_with_it() {
     }
     let (offered, again) = (log.offers().len(), crate::engine::tests::determinism::restored(&log.engine));
     assert_eq!((offered, again.open_deliveries().0), (2, 1));
-    let (before, after) = (log.engine.plan_snapshot(None).written, again.plan_snapshot(None).written);
+    let (before, after) =
+        (log.engine.plan_snapshot(None, Format::Plain).written, again.plan_snapshot(None, Format::Plain).written);
     assert_eq!(before, after);
 }

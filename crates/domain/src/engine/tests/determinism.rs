@@ -5,7 +5,7 @@ use super::log::{START, config, ping};
 use crate::command::{Action, AttemptOutcome, AttemptResult, Command};
 use crate::engine::Engine;
 use crate::engine::effects::Effect;
-use crate::engine::snapshot::Manifest;
+use crate::engine::snapshot::{Format, Manifest};
 use crate::ids::{CommandId, MonitorId, RunId, ShardId, TenantId, TransitionId};
 use crate::monitor::Policy;
 use crate::ping::{Metric, Ping, PingKind};
@@ -139,8 +139,8 @@ fn replay(records: &[Record]) -> Vec<Effect> {
 }
 
 pub(super) fn restored(engine: &Engine) -> Engine {
-    let plan = engine.plan_snapshot(None);
-    let manifest = Manifest::decode(&plan.manifest.encode()).unwrap();
+    let plan = engine.plan_snapshot(None, Format::Plain);
+    let manifest = Manifest::decode(&plan.manifest.encode(Format::Plain)).unwrap();
     let pieces: Vec<Vec<u8>> = plan.written.into_iter().map(|(_, bytes)| bytes).collect();
     Engine::restore(ShardId(0), &manifest, &pieces).unwrap()
 }
@@ -179,7 +179,7 @@ proptest! {
         // A replay that begins too early changes nothing.
         log.records[cut.saturating_sub(5)..].iter().for_each(|record| engine.apply(record, &mut effects));
         prop_assert_eq!(effects, log.effects);
-        let (again, whole) = (restored(&engine).plan_snapshot(None), log.engine.plan_snapshot(None));
+        let (again, whole) = (restored(&engine).plan_snapshot(None, Format::Plain), log.engine.plan_snapshot(None, Format::Plain));
         prop_assert_eq!(again.written, whole.written);
     }
 
@@ -198,7 +198,7 @@ proptest! {
 fn a_damaged_snapshot_is_refused() {
     let mut log = tell(&[Step::Ping { monitor: 0, kind: 0, run: 1, late_ms: 0 }, Step::Wait(200)]);
     log.until(1_000);
-    let plan = log.engine.plan_snapshot(None);
+    let plan = log.engine.plan_snapshot(None, Format::Plain);
     let pieces: Vec<Vec<u8>> = plan.written.iter().map(|(_, bytes)| bytes.clone()).collect();
     for place in 0..pieces.len() {
         for cut in 0..pieces[place].len() {
@@ -212,10 +212,35 @@ fn a_damaged_snapshot_is_refused() {
 #[test]
 fn only_what_changed_is_written_again() {
     let mut log = tell(&[Step::Wait(5)]);
-    let first = log.engine.plan_snapshot(None);
+    let first = log.engine.plan_snapshot(None, Format::Plain);
     log.engine.snapshot_saved();
     log.push(Body::Canary);
-    let second = log.engine.plan_snapshot(Some(&first.manifest));
+    let second = log.engine.plan_snapshot(Some(&first.manifest), Format::Plain);
     assert_eq!((first.written.len(), second.written.len(), second.forgotten.len()), (4, 1, 1));
     assert_eq!(second.manifest.pieces.len(), 4);
+}
+
+/// Two releases own a shard in turn: each reads what the other saved, piece by piece, and a flipped bit is found.
+#[test]
+fn a_snapshot_of_pieces_in_two_formats_reads_back_and_a_flipped_bit_does_not() {
+    let mut log = Log::with_period(60, 30);
+    log.until(1).success();
+    let first = log.engine.plan_snapshot(None, Format::Plain);
+    log.engine.snapshot_saved();
+    log.until(2);
+    let second = log.engine.plan_snapshot(Some(&first.manifest), Format::Checked);
+    let written = |piece| {
+        let all = second.written.iter().chain(&first.written);
+        all.clone().find(|(of, _)| *of == piece).map(|(_, bytes)| bytes.clone()).unwrap()
+    };
+    let mut pieces: Vec<_> = second.manifest.pieces.iter().copied().map(written).collect();
+    let formats: Vec<u8> = pieces.iter().map(|piece| piece[1]).collect();
+    assert!(formats.contains(&1) && formats.contains(&2), "{formats:?}");
+    let restored = Engine::restore(ShardId(0), &second.manifest, &pieces).unwrap();
+    assert_eq!(restored.plan_snapshot(None, Format::Plain), log.engine.plan_snapshot(None, Format::Plain));
+    for piece in pieces.iter_mut().filter(|piece| piece[1] == 2) {
+        let middle = piece.len() / 2;
+        piece[middle] ^= 1;
+    }
+    assert!(Engine::restore(ShardId(0), &second.manifest, &pieces).is_err());
 }

@@ -6,6 +6,7 @@ use crate::command::{Action, Answer, AttemptResult, Status};
 use crate::engine::Engine;
 use crate::engine::adopt::Adopted;
 use crate::engine::effects::Effect;
+use crate::engine::snapshot::Format;
 use crate::ids::TransitionId;
 use crate::monitor::Policy;
 use crate::ping::PingKind;
@@ -100,7 +101,7 @@ fn after_the_move_the_old_side_refuses_edits_and_stays_quiet_from_any_snapshot()
     old.until(1).ping(PingKind::Fail);
     old.push(Body::Moved);
     assert!(matches!(old.effects.last(), Some(Effect::Withdraw { .. })));
-    let plan = old.engine.plan_snapshot(None);
+    let plan = old.engine.plan_snapshot(None, Format::Plain);
     let pieces: Vec<_> = plan.written.into_iter().map(|(_, bytes)| bytes).collect();
     old.engine = Engine::restore(old.engine.shard(), &plan.manifest, &pieces).unwrap();
     assert!(old.engine.has_moved());
