@@ -56,7 +56,7 @@ pub struct Limits {
     pub call: Duration,
     /// How long an append to the log may take.
     pub append: Duration,
-    /// How long the engine's answer to a command may take.
+    /// How long the engine's answer to a command may take; long enough for another owner to take the shard over.
     pub answer: Duration,
     /// How long the shard's owner may take to show a monitor before the store is asked.
     pub read: Duration,
@@ -71,9 +71,9 @@ impl Default for Limits {
         Self {
             calls_at_once: 100,
             calls_per_second: 1_000,
-            call: Duration::from_secs(10),
-            append: Duration::from_secs(3),
-            answer: Duration::from_secs(5),
+            call: Duration::from_secs(15),
+            append: Duration::from_secs(5),
+            answer: Duration::from_secs(12),
             read: Duration::from_secs(2),
             watch_every: Duration::from_millis(500),
             key_trusted: Duration::from_secs(3),

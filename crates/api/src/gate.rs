@@ -82,7 +82,7 @@ impl Gate {
         let (metadata, _, message) = request.into_parts();
         let call = async {
             let (caller, _share) = self.enter(scope, &metadata).await?;
-            work(caller, message).await
+            work(Caller { until, ..caller }, message).await
         };
         let outcome = match until {
             Some(until) => timeout_at(until, call).await.unwrap_or_else(|_| Err(late())),

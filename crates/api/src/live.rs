@@ -90,23 +90,22 @@ impl Api {
 
     /// One word for each monitor asked for; `None` when the owner is away.
     async fn ask_owner(&self, shard: ShardId, monitors: &[MonitorId]) -> Option<BTreeMap<MonitorId, Word>> {
-        let mut words = BTreeMap::new();
-        for piece in monitors.chunks(MONITORS_PER_READ) {
-            let views = match self.deps.shards.read(shard, piece, self.limits.read).await {
-                Ok(views) => views,
-                Err(problem) => {
-                    metric::count_owner_away();
-                    tracing::debug!(shard = shard.0, code = ?problem.code(), "a shard's owner did not answer a read");
-                    return None;
-                }
-            };
-            words.extend(piece.iter().map(|monitor| (*monitor, Word::Gone)));
-            for view in views.into_iter().filter(|view| view.row.as_ref().is_some_and(|row| !row.deleted)) {
-                let view = view_from_wire(view)
-                    .map_err(|problem| tracing::error!(%problem, "an owner's view could not be read"))
-                    .ok()?;
-                words.insert(view.monitor, Word::Here(Box::new(view)));
-            }
+        let pieces = monitors.chunks(MONITORS_PER_READ).map(|piece| self.ask_piece(shard, piece));
+        let words = futures::future::join_all(pieces).await;
+        words.into_iter().collect::<Option<Vec<_>>>().map(|words| words.into_iter().flatten().collect())
+    }
+
+    async fn ask_piece(&self, shard: ShardId, monitors: &[MonitorId]) -> Option<BTreeMap<MonitorId, Word>> {
+        let views = self.deps.shards.read(shard, monitors, self.limits.read).await.inspect_err(|problem| {
+            metric::count_owner_away();
+            tracing::debug!(shard = shard.0, code = ?problem.code(), "a shard's owner did not answer a read");
+        });
+        let mut words: BTreeMap<MonitorId, Word> = monitors.iter().map(|monitor| (*monitor, Word::Gone)).collect();
+        for view in views.ok()?.into_iter().filter(|view| view.row.as_ref().is_some_and(|row| !row.deleted)) {
+            let view = view_from_wire(view)
+                .map_err(|problem| tracing::error!(%problem, "an owner's view could not be read"))
+                .ok()?;
+            words.insert(view.monitor, Word::Here(Box::new(view)));
         }
         Some(words)
     }

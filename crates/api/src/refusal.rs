@@ -6,9 +6,13 @@ use domain::field_error::FieldError;
 use domain::ids::CommandId;
 use eventlog::AppendError;
 use store::StoreError;
+use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 use wire::v1;
+
+/// The reason of google.rpc.ErrorInfo, part of the API.
+const OUTCOME_UNKNOWN: &str = "COMMAND_OUTCOME_UNKNOWN";
 
 /// A value the caller sent is not allowed.
 pub(crate) fn invalid(error: FieldError) -> Status {
@@ -74,6 +78,14 @@ pub(crate) fn from_paged(error: StoreError) -> Status {
     }
 }
 
+/// The store's word to a `Watch`, whose `Conflict` means a cursor it never gave this tenant.
+pub(crate) fn from_watched(error: StoreError) -> Status {
+    match error {
+        StoreError::Conflict(_) => invalid_field("cursor", "not a cursor that `Watch` gave this tenant"),
+        other => from_store(other),
+    }
+}
+
 /// The log did not say that it has the command. It may have it all the same, unless it was never queued.
 pub(crate) fn from_append(error: AppendError, id: CommandId) -> Status {
     match error {
@@ -82,7 +94,8 @@ pub(crate) fn from_append(error: AppendError, id: CommandId) -> Status {
         }
         AppendError::TooLarge => Status::invalid_argument("the command is larger than the log takes"),
         AppendError::TimedOut | AppendError::Broken => {
-            Status::unavailable(format!("{error}; whether {id} takes effect is not known, repeat it under the same id"))
+            let message = format!("{error}; whether {id} takes effect is not known, repeat it under the same id");
+            unknown(Code::Unavailable, message, id)
         }
     }
 }
@@ -90,7 +103,25 @@ pub(crate) fn from_append(error: AppendError, id: CommandId) -> Status {
 /// The command stands in the log, but its outcome could not be learned in time.
 pub(crate) fn outcome_unknown(id: CommandId) -> Status {
     let message = format!("{id} is in the log but its outcome is not known yet; repeat it under the same id");
-    Status::deadline_exceeded(message)
+    unknown(Code::DeadlineExceeded, message, id)
+}
+
+/// The call's time was up before the log said anything.
+pub(crate) fn append_unknown(id: CommandId) -> Status {
+    let message = format!("whether {id} takes effect is not known yet; repeat it under the same id");
+    unknown(Code::DeadlineExceeded, message, id)
+}
+
+/// The id stands in the message for people, and twice more for programs: in a trailer, which every client can read,
+/// and in google.rpc.ErrorInfo.
+fn unknown(code: Code, message: String, id: CommandId) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_error_info(OUTCOME_UNKNOWN, "quietpulse", [("command_id".to_owned(), id.to_string())]);
+    let mut metadata = MetadataMap::new();
+    if let Ok(id) = id.to_string().parse() {
+        metadata.insert("command-id", id);
+    }
+    Status::with_error_details_and_metadata(code, message, details, metadata)
 }
 
 fn code_of(code: RefusalCode) -> Code {

@@ -92,6 +92,8 @@ pub struct Evaluator {
     hub: Arc<FeedHub>,
     deps: EvaluatorDeps,
     stopping: CancellationToken,
+    /// Ends the streams of notifiers.
+    feed_closing: CancellationToken,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -106,12 +108,13 @@ impl Evaluator {
             tokio::spawn(Arc::clone(&hub).sweep(stopping.clone())),
             tokio::spawn(Keeper::new(starter).run(placement, stopping.clone())),
         ];
-        Self { shards, hub, deps, stopping, tasks: Mutex::new(tasks) }
+        let feed_closing = stopping.child_token();
+        Self { shards, hub, deps, stopping, feed_closing, tasks: Mutex::new(tasks) }
     }
 
     /// The service notifiers dial.
     pub fn feed_service(&self) -> DeliveryFeedServer<FeedService> {
-        let service = FeedService::new(Arc::clone(&self.hub), self.deps.clone(), self.stopping.clone());
+        let service = FeedService::new(Arc::clone(&self.hub), self.deps.clone(), self.feed_closing.clone());
         DeliveryFeedServer::new(service)
     }
 
@@ -125,6 +128,11 @@ impl Evaluator {
     pub fn readiness(&self) -> Readiness {
         let missing = self.shards.missing();
         Readiness { ready: missing.is_empty(), missing }
+    }
+
+    /// Ends the streams of notifiers, which live as long as both sides do: a port that drains must not wait for them.
+    pub fn close_feed(&self) {
+        self.feed_closing.cancel();
     }
 
     /// Ends offering, takes a last snapshot of every shard, steps down and leaves.

@@ -5,8 +5,13 @@
 
 pub mod conformance;
 pub mod embedded;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod metric;
+pub mod placement;
 pub mod producer;
+#[cfg(feature = "kafka")]
+mod slot;
 pub mod ticket;
 
 use async_trait::async_trait;

@@ -26,9 +26,15 @@ impl Producer {
 
     /// Appends `body`, received at `now` by the caller's clock.
     pub fn append(&self, shard: ShardId, body: &Body, now: UnixMs) -> AppendTicket {
+        self.log.append(shard, self.numbered(shard, body, now))
+    }
+
+    /// The bytes of a record under its own number, for who may have to append it more than once: the repeats are
+    /// known as such.
+    pub fn numbered(&self, shard: ShardId, body: &Body, now: UnixMs) -> Vec<u8> {
         let sequence = self.sequences[usize::from(shard.0)].fetch_add(1, Ordering::Relaxed) + 1;
         let envelope = Envelope { sequence, received: now, ..self.identity };
-        self.log.append(shard, wire::convert::log::encode_record(&envelope, body))
+        wire::convert::log::encode_record(&envelope, body)
     }
 
     /// Appends `body` without a number of its own (ticks: a repeat is harmless).

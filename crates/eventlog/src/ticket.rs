@@ -9,6 +9,8 @@
 //! when polled, wakes its neighbours from inside the runtime, where it is cheap. A leader that is dropped
 //! wakes them too, and one that is never polled is made up for by [`BatchOutcome::wake_rest`].
 
+#[cfg(feature = "kafka")]
+use crate::slot::Slot;
 use crate::{AppendError, Appended};
 use domain::ids::ShardId;
 use domain::time::UnixMs;
@@ -23,7 +25,15 @@ use std::task::{Context, Poll, Waker};
 pub struct AppendTicket(State);
 
 enum State {
-    Waiting { batch: Arc<BatchOutcome>, shard: ShardId, place: u32, seat: Option<Seat> },
+    Waiting {
+        batch: Arc<BatchOutcome>,
+        shard: ShardId,
+        place: u32,
+        seat: Option<Seat>,
+    },
+    /// With the row in which it waits, once it does.
+    #[cfg(feature = "kafka")]
+    Slot(Arc<Slot>, Option<usize>),
     Ready(Option<Result<Appended, AppendError>>),
 }
 
@@ -37,6 +47,12 @@ impl AppendTicket {
     pub fn waiting(batch: Arc<BatchOutcome>, shard: ShardId, place: u32) -> Self {
         Self(State::Waiting { batch, shard, place, seat: None })
     }
+
+    /// A record with an outcome of its own.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn slot(slot: Arc<Slot>) -> Self {
+        Self(State::Slot(slot, None))
+    }
 }
 
 impl Future for AppendTicket {
@@ -45,6 +61,8 @@ impl Future for AppendTicket {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.0 {
             State::Ready(result) => Poll::Ready(result.take().unwrap_or(Err(AppendError::Closed))),
+            #[cfg(feature = "kafka")]
+            State::Slot(slot, row) => slot.poll(row, context.waker()),
             State::Waiting { batch, shard, place, seat } => batch.poll(*shard, *place, seat, context.waker()),
         }
     }
@@ -53,16 +71,17 @@ impl Future for AppendTicket {
 impl Drop for AppendTicket {
     /// A leader that goes away unpolled passes the news on all the same.
     fn drop(&mut self) {
-        if let State::Waiting { batch, seat: Some(seat), .. } = &self.0
-            && batch.done.get().is_some()
-        {
-            batch.wake_row(seat.row);
+        match &self.0 {
+            State::Waiting { batch, seat: Some(seat), .. } if batch.done.get().is_some() => batch.wake_row(seat.row),
+            #[cfg(feature = "kafka")]
+            State::Slot(slot, Some(row)) => slot.leave(Some(*row)),
+            _ => {}
         }
     }
 }
 
 /// How many lists the waiters of a batch are spread over. Threads beyond share.
-const ROWS: usize = 16;
+pub(crate) const ROWS: usize = 16;
 
 /// What became of a batch: written once by the committer, read by its tickets.
 #[derive(Default)]
@@ -162,7 +181,7 @@ impl BatchOutcome {
 }
 
 /// The row of the calling thread.
-fn own_row() -> usize {
+pub(crate) fn own_row() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local!(static ROW: usize = NEXT.fetch_add(1, Ordering::Relaxed) % ROWS);
     ROW.with(|row| *row)

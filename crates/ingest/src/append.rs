@@ -27,15 +27,22 @@ pub(crate) struct Waiting {
 }
 
 impl Core {
-    /// Gives a record to the log. Never waits; refused when too many records wait already.
+    /// Gives a record to the log. Never waits; refused when too many records wait already, or when the log is
+    /// known not to acknowledge records of this shard.
     pub(crate) fn submit(&self, shard: ShardId, body: &Body, received: UnixMs) -> Result<Waiting, Unacknowledged> {
         if self.inflight.load(Ordering::Relaxed) >= self.options.max_inflight {
             self.metrics.shed(Shed::Inflight);
             self.hearing.missed(shard, received, received);
             return Err(Unacknowledged::Unavailable);
         }
+        let since = Instant::now();
+        if !self.valves.admits(shard, self.ms_at(since)) {
+            self.metrics.shed(Shed::LogAway);
+            self.hearing.missed(shard, received, received);
+            return Err(Unacknowledged::Unavailable);
+        }
         let ticket = self.producer.append(shard, body, received);
-        Ok(Waiting { ticket, shard, received, since: Instant::now() })
+        Ok(Waiting { ticket, shard, received, since })
     }
 
     /// Waits for the log's word, at most the append timeout counted from the submission.
@@ -46,13 +53,14 @@ impl Core {
         abandoned.is_settled = true;
         match word {
             Ok(appended) => {
-                self.metrics.acknowledged(since.elapsed().as_secs_f64());
+                self.acknowledged(shard, received, since, appended);
                 self.hearing.heard(shard, received);
                 Ok(appended)
             }
             Err(AppendError::TooLarge) => Err(Unacknowledged::TooLarge),
             Err(error) => {
                 self.count_failure(error);
+                self.failed(shard, since, error);
                 self.hearing.missed(shard, received, self.now());
                 Err(Unacknowledged::Unavailable)
             }
@@ -67,6 +75,23 @@ impl Core {
         received: UnixMs,
     ) -> Result<Appended, Unacknowledged> {
         self.settle(self.submit(shard, body, received)?).await
+    }
+
+    /// What an acknowledgement says of the log and of the clocks.
+    pub(crate) fn acknowledged(&self, shard: ShardId, received: UnixMs, since: Instant, appended: Appended) {
+        let (waited, since_ms) = (since.elapsed(), self.ms_at(since));
+        self.metrics.acknowledged(waited.as_secs_f64());
+        self.valves.acknowledged(shard, since_ms.saturating_add(waited.as_millis() as u64));
+        self.skew.observe(since_ms, received, appended.append, waited);
+    }
+
+    /// What a failure says of the log. A full queue says nothing: too much may be asked of it.
+    pub(crate) fn failed(&self, shard: ShardId, since: Instant, error: AppendError) {
+        match error {
+            AppendError::TimedOut => self.valves.timed_out(shard, self.ms_at(since), self.ms()),
+            AppendError::Broken | AppendError::Closed => self.valves.failed(shard),
+            AppendError::Busy | AppendError::TooLarge => {}
+        }
     }
 
     /// Appends a ping. One that the log finds too large goes again without its body: the signal counts.
@@ -152,6 +177,7 @@ impl Drop for Abandoned<'_> {
         // once is not: otherwise anybody with a token could make a shard deaf.
         if !self.is_settled && self.since.elapsed() >= SLOW {
             self.core.metrics.possibly_persisted();
+            self.core.valves.failed(self.shard);
             self.core.hearing.missed(self.shard, self.received, self.core.now());
         }
     }

@@ -5,13 +5,16 @@ use crate::gate::{Coalescer, Gate, RateLimiter};
 use crate::metric::Metrics;
 use crate::options::{IngestDeps, IngestOptions};
 use crate::readiness::Readiness;
-use crate::{canary, grpc, http};
+use crate::skew::Skew;
+use crate::valve::Valves;
+use crate::{boot, grpc, http, watch};
 use domain::time::{Clock, UnixMs};
 use domain::token::KeyRing;
 use eventlog::producer::Producer;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::shard_client::ShardClient;
 use wire::v1::ping_service_server::PingServiceServer;
@@ -39,6 +42,8 @@ pub(crate) struct Core {
     pub limiter: RateLimiter,
     pub coalescer: Coalescer,
     pub hearing: Hearing,
+    pub valves: Valves,
+    pub skew: Skew,
     pub metrics: Metrics,
     /// Records that wait for the log.
     pub inflight: AtomicUsize,
@@ -48,6 +53,8 @@ pub(crate) struct Core {
     /// Whether the boot records are durable.
     pub booted: AtomicBool,
     clock: Arc<dyn Clock>,
+    /// What lengths of time are counted from.
+    base: Instant,
 }
 
 impl Ingest {
@@ -57,12 +64,15 @@ impl Ingest {
             limiter: RateLimiter::new(options.monitor_rate_per_second, options.monitor_burst),
             coalescer: Coalescer::default(),
             hearing: Hearing::new(deps.keys.shards()),
+            valves: Valves::new(deps.keys.shards()),
+            skew: Skew::new(options.skew_bound),
             metrics: Metrics::register(),
             gate: Gate::new(deps.keys.clone(), Arc::clone(&deps.store)),
             producer: deps.producer,
             keys: deps.keys,
             shards: deps.shards,
             clock: deps.clock,
+            base: Instant::now(),
             inflight: AtomicUsize::new(0),
             body_bytes: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
@@ -92,19 +102,22 @@ impl Ingest {
 
     /// Appends a boot record to every shard and returns when all are durable. To be called before the first
     /// ping is taken; may be called again after a failure.
+    ///
+    /// A log that does not acknowledge is asked again for as long as the boot patience; the error comes after
+    /// that, or at once when the log is closed. Safe to drop at any time.
     pub async fn announce_boot(&self) -> Result<(), Unacknowledged> {
-        canary::announce_boot(&self.0).await
+        boot::announce(&self.0).await
     }
 
-    /// Proves that every shard is heard, confesses what was not, and keeps the revocations fresh, until
-    /// `shutdown`. To be started after [`Ingest::serve_http`].
+    /// Proves that every shard is heard, confesses what was not, compares the clocks, and keeps the revocations
+    /// fresh, until `shutdown`. To be started after [`Ingest::serve_http`].
     pub async fn run_canaries(self, shutdown: CancellationToken) {
-        canary::run(self.0, shutdown).await;
+        watch::run(self.0, shutdown).await;
     }
 
-    /// What is missing now: boot records, evidence of a shard, the log's acknowledgements.
+    /// What is missing now: boot records, evidence of a shard, the log's acknowledgements, the right time.
     pub fn readiness(&self) -> Readiness {
-        Readiness::of(canary::missing(&self.0))
+        Readiness::of(&self.0)
     }
 }
 
@@ -112,5 +125,15 @@ impl Core {
     /// The wall clock's reading.
     pub(crate) fn now(&self) -> UnixMs {
         self.clock.now()
+    }
+
+    /// Milliseconds from this ingest's making to `instant`, by a clock that nobody sets.
+    pub(crate) fn ms_at(&self, instant: Instant) -> u64 {
+        instant.saturating_duration_since(self.base).as_millis() as u64
+    }
+
+    /// [`Self::ms_at`] now.
+    pub(crate) fn ms(&self) -> u64 {
+        self.ms_at(Instant::now())
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! Each answer 503, each time-out and each ping that was shed makes its shard deaf from the first such ping
 //! to the last, until the log has taken a record that says so (rule 4 of time). Kept as plain words per
-//! shard; the canary loop reports them, since it is the one that notices when appends work again.
+//! shard; `confess` reports them, and so notices when appends work again.
+//!
+//! Behind a balancer a canary of ours may land at another node. Then the way through the public URL is proved
+//! all the same, so both times are kept: what was appended here, and what was carried there.
 
 use domain::ids::{ShardCount, ShardId};
 use domain::time::UnixMs;
@@ -27,6 +30,7 @@ pub(crate) struct Hearing {
 #[derive(Default)]
 struct Shard {
     heard_ms: AtomicI64,
+    carried_ms: AtomicI64,
     is_deaf: AtomicBool,
     unreported: Mutex<Option<Span>>,
 }
@@ -46,15 +50,29 @@ impl Hearing {
         }
     }
 
+    /// A canary of ours, sent at `sent`, was answered through the public URL, wherever it landed.
+    pub(crate) fn carried(&self, shard: ShardId, sent: UnixMs) {
+        if let Some(shard) = self.get(shard) {
+            shard.carried_ms.fetch_max(sent.0, Ordering::Relaxed);
+        }
+    }
+
     /// When the last record the log acknowledged was received. The epoch: never.
     pub(crate) fn last_heard(&self, shard: ShardId) -> UnixMs {
         UnixMs(self.get(shard).map_or(0, |shard| shard.heard_ms.load(Ordering::Relaxed)))
     }
 
-    /// A clock that was set back would make "heard at" a time to come: then it starts over from `now`.
+    /// When it was last proved that pings of this shard get through: by a record of ours or by a canary of ours.
+    pub(crate) fn last_proved(&self, shard: ShardId) -> UnixMs {
+        let carried = UnixMs(self.get(shard).map_or(0, |shard| shard.carried_ms.load(Ordering::Relaxed)));
+        self.last_heard(shard).max(carried)
+    }
+
+    /// A clock that was set back would make "proved at" a time to come: then it starts over from `now`.
     pub(crate) fn clamp_to(&self, now: UnixMs) {
         for shard in &self.shards {
             shard.heard_ms.fetch_min(now.0, Ordering::Relaxed);
+            shard.carried_ms.fetch_min(now.0, Ordering::Relaxed);
         }
     }
 
@@ -152,5 +170,19 @@ mod tests {
         assert_eq!(hearing.last_heard(S), UnixMs(10_000));
         hearing.clamp_to(UnixMs(5_000));
         assert_eq!(hearing.last_heard(S), UnixMs(5_000));
+    }
+
+    #[test]
+    fn a_shard_is_proved_by_a_record_or_by_a_canary_wherever_it_landed() {
+        let hearing = hearing();
+        assert_eq!(hearing.last_proved(S), UnixMs(0));
+        hearing.heard(S, UnixMs(10_000));
+        hearing.carried(S, UnixMs(9_000));
+        assert_eq!(hearing.last_proved(S), UnixMs(10_000));
+        hearing.carried(S, UnixMs(11_000));
+        assert_eq!((hearing.last_proved(S), hearing.last_heard(S)), (UnixMs(11_000), UnixMs(10_000)));
+        assert_eq!(hearing.last_proved(ShardId(0)), UnixMs(0));
+        hearing.clamp_to(UnixMs(5_000));
+        assert_eq!(hearing.last_proved(S), UnixMs(5_000));
     }
 }

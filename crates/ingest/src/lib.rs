@@ -7,10 +7,15 @@
 //! - [`http`]: the accept loop and the ping routes; everything else goes to the fallback router
 //! - [`grpc`]: `PingService`, for workers that send many
 //! - `gate`: whose ping is this, and is it one too many
-//! - `canary`, `deaf`: evidence that this process hears, and the confession when it did not
+//! - `valve`: a log that is known not to acknowledge is not waited for
+//! - `canary`, `deaf`, `confess`: evidence that this process hears, and the confession when it did not
+//! - `watch`: the loops that keep all that up, and `readiness`, what they have found
 
 mod append;
+mod boot;
 mod canary;
+mod complaint;
+mod confess;
 mod core;
 mod deaf;
 mod gate;
@@ -21,6 +26,9 @@ mod metric;
 mod options;
 mod readiness;
 mod signal;
+mod skew;
+mod valve;
+mod watch;
 
 pub use self::core::{Ingest, Unacknowledged};
 /// Networks, for the list of trusted proxies.

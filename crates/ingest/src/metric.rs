@@ -34,13 +34,15 @@ pub(crate) enum Shed {
     TimedOut,
     /// The log is closed or cannot write.
     Broken,
+    /// The log is known not to acknowledge records of the shard.
+    LogAway,
     /// A body was dropped to save memory; its ping counted.
     Body,
     /// A connection was closed to make room.
     Connection,
 }
 
-const SHED: [&str; 6] = ["inflight", "busy", "timed_out", "broken", "body", "connection"];
+const SHED: [&str; 7] = ["inflight", "busy", "timed_out", "broken", "log_away", "body", "connection"];
 
 /// All handles of this crate.
 pub(crate) struct Metrics {
@@ -54,6 +56,7 @@ pub(crate) struct Metrics {
     possibly_persisted: Counter,
     canary_age_seconds: Gauge,
     canary_failures: Counter,
+    clock_skew_seconds: Gauge,
 }
 
 impl Metrics {
@@ -71,6 +74,7 @@ impl Metrics {
             possibly_persisted: counter!("possibly_persisted_total"),
             canary_age_seconds: gauge!("canary_age_seconds"),
             canary_failures: counter!("canary_failures_total"),
+            clock_skew_seconds: gauge!("ingest_clock_skew_seconds"),
         }
     }
 
@@ -109,7 +113,7 @@ impl Metrics {
         self.connections.set(connections as f64);
     }
 
-    /// How long ago the shard that was heard least recently was heard.
+    /// How long ago the shard that was proved least recently was proved.
     pub(crate) fn canary_age(&self, seconds: f64) {
         self.canary_age_seconds.set(seconds);
     }
@@ -117,5 +121,10 @@ impl Metrics {
     /// A canary did not get through.
     pub(crate) fn canary_failed(&self) {
         self.canary_failures.increment(1);
+    }
+
+    /// How far this machine's clock is ahead of the log's; negative: behind.
+    pub(crate) fn clock_skew(&self, seconds: f64) {
+        self.clock_skew_seconds.set(seconds);
     }
 }

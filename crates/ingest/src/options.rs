@@ -41,8 +41,19 @@ pub struct IngestOptions {
     pub connection_age: Duration,
     /// How long requests in progress may take after the shutdown began.
     pub drain_timeout: Duration,
+    /// How long after the shutdown began a quiet connection may still bring a request, whose reply says that it
+    /// is the last; at most a third of the drain timeout. Who keeps a connection busy loses nothing that way.
+    pub quiet_grace: Duration,
     /// What ping URLs begin with, e.g. `https://ping.example.org`; canaries go there.
     pub public_url: String,
+    /// Whether canaries must get through for readiness: true where this process is the only one that takes pings.
+    /// Behind a balancer that asks for readiness it must be false. There canaries that fail would make every
+    /// node unready, no canary would get through to any, and it would never end.
+    pub ready_needs_canaries: bool,
+    /// How far this machine's clock may lie from the log's. Zero: they are not compared.
+    pub skew_bound: Duration,
+    /// How long the boot records are tried again while the log does not acknowledge them.
+    pub boot_patience: Duration,
     /// Sustained pings a second of one monitor; above it equal successes are coalesced.
     pub monitor_rate_per_second: u32,
     /// Pings of one monitor that may come at once before the rate counts.
@@ -64,7 +75,11 @@ impl Default for IngestOptions {
             idle_timeout: Duration::from_secs(75),
             connection_age: Duration::from_secs(600),
             drain_timeout: Duration::from_secs(9),
+            quiet_grace: Duration::from_secs(1),
             public_url: String::from("http://127.0.0.1:8080"),
+            ready_needs_canaries: true,
+            skew_bound: Duration::from_secs(1),
+            boot_patience: Duration::from_secs(60),
             monitor_rate_per_second: 10,
             monitor_burst: 60,
             trusted_proxies: Vec::new(),

@@ -21,8 +21,11 @@ pub enum Command {
     /// Print or check the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Keys and backups of an installation
+    /// Keys, backups, and what a cluster needs before it starts
     Admin(AdminArguments),
+    /// Move an installation of one machine to a cluster, while pings go on
+    #[cfg(feature = "cluster")]
+    Migrate(MigrateArguments),
     /// Versions, and what was compiled in
     Version,
 }
@@ -68,6 +71,52 @@ impl ServeArguments {
             ("--roles", "roles", self.roles.clone()),
         ];
         config::load(Sources { file: self.config.as_deref(), variables: std::env::vars_os().collect(), flags })
+    }
+}
+
+/// See docs/migrating.md.
+#[cfg(feature = "cluster")]
+#[derive(Args)]
+pub struct MigrateArguments {
+    /// What the installation runs on now
+    #[arg(long, value_parser = ["embedded"])]
+    pub from: String,
+    /// What it is to run on
+    #[arg(long, value_parser = ["cluster"])]
+    pub to: String,
+    /// The data directory to move, whether a server works with it or not [default: ./quietpulse-data]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// The configuration of the cluster
+    #[arg(long, value_name = "FILE", env = "QUIETPULSE_CONFIG")]
+    config: Option<PathBuf>,
+    /// An API key of scope admin, if keys.toml is not in the data directory
+    #[arg(long, value_name = "KEY", env = "QUIETPULSE_API_KEY", hide_env_values = true)]
+    pub api_key: Option<String>,
+    /// End when the old server took no ping for so long; else when it has stopped
+    #[arg(long, value_name = "DURATION", value_parser = humane)]
+    pub until_quiet: Option<std::time::Duration>,
+}
+
+#[cfg(feature = "cluster")]
+fn humane(text: &str) -> Result<std::time::Duration, String> {
+    let ms = domain::duration::parse_duration_ms(text).map_err(|error| error.to_string())?;
+    Ok(std::time::Duration::from_millis(ms))
+}
+
+#[cfg(feature = "cluster")]
+impl MigrateArguments {
+    /// The cluster's configuration.
+    pub fn target(&self) -> Result<Config, ConfigError> {
+        let sources =
+            Sources { file: self.config.as_deref(), variables: std::env::vars_os().collect(), flags: vec![] };
+        config::load(sources).map(|(config, _)| config)
+    }
+
+    /// The configuration of the old data directory: its defaults, since a move changes nothing there.
+    pub fn source(&self) -> Result<Config, ConfigError> {
+        let flags = vec![("--data-dir", "data_dir", self.data_dir.clone())];
+        config::load(Sources { file: None, variables: vec![], flags }).map(|(config, _)| config)
     }
 }
 
@@ -121,11 +170,55 @@ pub enum AdminCommand {
     /// API keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// The secrets that the processes of a cluster share
+    #[command(subcommand)]
+    Installation(InstallationCommand),
+    /// The topic that is a cluster's log
+    #[cfg(feature = "cluster")]
+    #[command(subcommand)]
+    Topic(TopicCommand),
+    /// The tables of a cluster's store
+    #[cfg(feature = "cluster")]
+    #[command(subcommand)]
+    Schema(SchemaCommand),
     /// Copy everything into an empty directory, while the server runs
     Backup {
         #[arg(value_name = "DIR")]
         directory: PathBuf,
     },
+}
+
+#[derive(Subcommand)]
+pub enum InstallationCommand {
+    /// Draw new secrets into a file that is not there yet
+    Create {
+        /// How many shards it has for its whole life
+        #[arg(long, default_value_t = 64)]
+        shards: u16,
+        #[arg(long, value_name = "FILE", default_value = "installation.toml")]
+        out: PathBuf,
+        /// Take the secrets of this data directory, whose monitors are to move: ping URLs stay the same
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
+    },
+}
+
+#[cfg(feature = "cluster")]
+#[derive(Subcommand)]
+pub enum TopicCommand {
+    /// Make it; one that is there and fits is fine
+    Create,
+    /// Say what of it fits: exit 0 or 1
+    Check,
+}
+
+#[cfg(feature = "cluster")]
+#[derive(Subcommand)]
+pub enum SchemaCommand {
+    /// Make or upgrade the tables; safe twice, and from two machines at once
+    Apply,
+    /// Say which steps were applied
+    Status,
 }
 
 #[derive(Subcommand)]

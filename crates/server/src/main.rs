@@ -5,7 +5,7 @@
 //! - [`installation`]: the secrets of a data directory
 //! - [`serve`]: opens everything in order, wires it, and closes it in the opposite order
 //! - [`health`]: `/metrics`, `/healthz` and `/readyz`
-//! - [`admin`]: keys and backups, with or without a running server
+//! - [`admin`]: keys and backups, with or without a running server; topic and schema of a cluster
 //! - [`telemetry`]: logs, traces, metrics
 
 mod admin;
@@ -15,6 +15,8 @@ mod config;
 mod failure;
 mod health;
 mod installation;
+#[cfg(feature = "cluster")]
+mod migrate;
 mod output;
 mod serve;
 mod telemetry;
@@ -46,6 +48,8 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Config(ConfigCommand::Default) => output::print(config::DEFAULT_FILE),
         Command::Config(ConfigCommand::Check { file }) => check(file.as_deref()),
         Command::Admin(arguments) => admin::run(arguments),
+        #[cfg(feature = "cluster")]
+        Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Version => output::print(&version::text()),
     }
 }

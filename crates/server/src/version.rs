@@ -11,16 +11,26 @@ pub fn text() -> String {
     text
 }
 
-fn parts() -> [(&'static str, &'static str); 7] {
+fn parts() -> [(&'static str, String); 7] {
     [
-        ("quietpulse", env!("CARGO_PKG_VERSION")),
-        ("tzdb", domain::schedule::zone::tzdb_version()),
-        ("sqlite", rusqlite::version()),
-        ("librdkafka", "not in this build"),
-        ("log", "embedded"),
-        ("store", "embedded"),
-        ("roles", "ingest evaluator notifier api"),
+        ("quietpulse", env!("CARGO_PKG_VERSION").to_owned()),
+        ("tzdb", domain::schedule::zone::tzdb_version().to_owned()),
+        ("sqlite", rusqlite::version().to_owned()),
+        ("librdkafka", librdkafka()),
+        ("log", if cfg!(feature = "cluster") { "embedded kafka" } else { "embedded" }.to_owned()),
+        ("store", if cfg!(feature = "cluster") { "embedded scylla" } else { "embedded" }.to_owned()),
+        ("roles", "ingest evaluator notifier api".to_owned()),
     ]
+}
+
+#[cfg(feature = "cluster")]
+fn librdkafka() -> String {
+    eventlog::kafka::library_version()
+}
+
+#[cfg(not(feature = "cluster"))]
+fn librdkafka() -> String {
+    "not in this build".to_owned()
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ pub mod cell;
 pub mod conformance;
 pub mod embedded;
 mod metric;
+mod page;
 pub mod row;
+#[cfg(feature = "scylla")]
+pub mod scylla;
 pub mod seal;
 
 use async_trait::async_trait;
@@ -98,8 +101,11 @@ pub trait ShardTables: Send + Sync {
         known_ms: i64,
         id: TransitionId,
     ) -> Result<Option<Transition>, StoreError>;
-    /// Says who answers for a shard: a hint for routing, never an authority. `None` steps down.
-    async fn claim_shard(&self, shard: ShardId, owner: Option<ShardOwner>) -> Result<(), StoreError>;
+    /// Says who answers for a shard: a hint for routing, never an authority.
+    async fn claim_shard(&self, shard: ShardId, owner: ShardOwner) -> Result<(), StoreError>;
+    /// Takes back a claim, if it is still the one that stands: an owner that comes to itself late must not take away
+    /// its successor's.
+    async fn step_down(&self, shard: ShardId, owner: &ShardOwner) -> Result<(), StoreError>;
     async fn shard_owner(&self, shard: ShardId) -> Result<Option<ShardOwner>, StoreError>;
 }
 

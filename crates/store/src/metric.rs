@@ -27,3 +27,10 @@ pub(crate) fn count_damaged_row(table: &'static str) {
 pub(crate) fn count_expired(table: &'static str, rows: u64) {
     counter!("store_expired_rows_total", "table" => table).increment(rows);
 }
+
+/// Rows that a database of the cluster has taken, and their bytes: keys, cells and about what goes with them.
+#[cfg(feature = "scylla")]
+pub(crate) fn count_written(table: &'static str, rows: usize, bytes: usize) {
+    counter!("store_rows_written_total", "table" => table).increment(rows as u64);
+    counter!("store_bytes_written_total", "table" => table).increment(bytes as u64);
+}

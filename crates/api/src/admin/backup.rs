@@ -1,21 +1,16 @@
 //! The backup of the whole installation.
 
+use super::only_operator;
 use crate::auth::Caller;
 use crate::deps::Api;
 use crate::refusal::invalid_field;
-use domain::ids::TenantId;
 use std::path::Path;
 use tonic::Status;
 use wire::v1;
 
-/// Whoever has its admin key runs the installation.
-const OPERATOR: TenantId = TenantId(1);
-
 /// Copies log and store of all tenants to the server's disk: for the tenant that runs the installation only.
 pub(super) async fn backup(api: &Api, caller: Caller, asked: v1::BackupRequest) -> Result<v1::BackupResponse, Status> {
-    if caller.tenant != OPERATOR {
-        return Err(Status::permission_denied("only the tenant that runs the installation may copy it"));
-    }
+    only_operator(&caller, "copy it")?;
     let directory = Path::new(&asked.directory);
     if !directory.is_absolute() || asked.directory.contains('\0') {
         return Err(invalid_field("directory", "allowed: an absolute path on the server's machine"));

@@ -8,6 +8,7 @@ pub(crate) use share::{Share, Shares};
 
 use domain::ids::TenantId;
 use store::row::{ApiKeyRow, Scope};
+use tokio::time::Instant;
 use tonic::Status;
 use tonic::metadata::MetadataMap;
 
@@ -20,11 +21,13 @@ pub(crate) struct Caller {
     pub name: String,
     /// The key's public part.
     pub prefix: String,
+    /// When this call ends, whatever came of it.
+    pub until: Option<Instant>,
 }
 
 impl Caller {
     fn new(row: &ApiKeyRow) -> Self {
-        Self { tenant: row.tenant, scope: row.scope, name: row.name.clone(), prefix: row.prefix.clone() }
+        Self { tenant: row.tenant, scope: row.scope, name: row.name.clone(), prefix: row.prefix.clone(), until: None }
     }
 
     /// Refuses a key whose scope does not include `needed`.

@@ -24,5 +24,6 @@ pub(crate) fn transition(t: &Transition) -> v1::Transition {
         blind_from: t.blind.map(|(from, _)| timestamp(from)),
         blind_to: t.blind.map(|(_, to)| timestamp(to)),
         retracts: t.retracts.map(|id| id.to_string()).unwrap_or_default(),
+        cursor: None,
     }
 }

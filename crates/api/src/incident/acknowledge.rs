@@ -2,7 +2,7 @@
 
 use super::list::message;
 use crate::auth::Caller;
-use crate::command::command_id;
+use crate::command::CommandKey;
 use crate::deps::Api;
 use crate::refusal::{from_store, invalid, invalid_field, of_field};
 use domain::command::{Action, IncidentView};
@@ -23,7 +23,8 @@ pub(super) async fn acknowledge(
     check_slug(&slug).map_err(invalid)?;
     let monitor = api.deps.keys.monitor_id(caller.tenant, &slug);
     let action = Action::Acknowledge { incident: id };
-    let view = api.command_on_living(&caller, monitor, command_id("")?, action).await?;
+    let key = CommandKey::read(&asked.command_id)?.derived(&[b"acknowledge", &id.0]);
+    let view = api.command_on_living(&caller, monitor, key, action).await?;
     let still_open = view.live.incident.filter(|incident| incident.id == id);
     // It may end between the command and the look at it.
     let ended = IncidentView { id, opened_ms: view.live.created_ms, acknowledged: true };

@@ -1,6 +1,7 @@
 //! `IncidentService`: what is down, who knows of it, and news as they come.
 
 mod acknowledge;
+mod cursor;
 mod list;
 mod watch;
 

@@ -2,7 +2,7 @@
 
 use super::{channels, config, mask, message};
 use crate::auth::Caller;
-use crate::command::{command_id, id_spent};
+use crate::command::{CommandKey, id_spent};
 use crate::deps::Api;
 use crate::live::Seen;
 use crate::refusal::{invalid, invalid_field};
@@ -16,10 +16,10 @@ use wire::v1;
 /// that it was this very call that took it.
 pub(super) async fn create(api: &Api, caller: Caller, asked: v1::CreateMonitorRequest) -> Result<v1::Monitor, Status> {
     let wanted = asked.monitor.ok_or_else(|| invalid_field("monitor", "is missing"))?;
-    let id = command_id(&asked.command_id)?;
+    let key = CommandKey::read(&asked.command_id)?;
     let config = config_of(api, caller.tenant, &wanted).await?;
     let monitor = api.deps.keys.monitor_id(caller.tenant, &config.identity.slug);
-    let view = api.command(&caller, monitor, id, Action::Create(Box::new(config.clone()))).await?;
+    let view = api.command(&caller, monitor, key, Action::Create(Box::new(config.clone()))).await?;
     // A repeated id is answered with the monitor as it is now; if that is not what is asked for, the id was
     // spent on another wish.
     let made = view.filter(|view| view.config == config).ok_or_else(id_spent)?;

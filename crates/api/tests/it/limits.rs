@@ -19,10 +19,10 @@ async fn list(world: &World, request: Request<v1::ListMonitorsRequest>) -> Resul
 #[tokio::test]
 async fn one_key_has_so_many_calls_at_once() {
     let world = World::with(Limits { calls_at_once: 2, ..limits() }).await;
-    let watch = || async { world.incidents().watch(world.ask(v1::WatchRequest {})).await.unwrap() };
+    let watch = || async { world.incidents().watch(world.ask(v1::WatchRequest::default())).await.unwrap() };
     let streams = (watch().await, watch().await);
     assert_eq!(code(list(&world, world.ask(Default::default())).await), Code::ResourceExhausted);
-    assert_eq!(code(world.incidents().watch(world.ask(v1::WatchRequest {})).await), Code::ResourceExhausted);
+    assert_eq!(code(world.incidents().watch(world.ask(v1::WatchRequest::default())).await), Code::ResourceExhausted);
     // Another key is not concerned.
     let other = world.key(OTHER, Scope::Read).await.0;
     list(&world, World::ask_with(&other, Default::default())).await.unwrap();
@@ -35,14 +35,14 @@ async fn a_hundred_streams_of_one_key_and_no_more() {
     let world = World::start().await;
     let mut streams = Vec::new();
     for _ in 0..100 {
-        streams.push(world.incidents().watch(world.ask(v1::WatchRequest {})).await.unwrap());
+        streams.push(world.incidents().watch(world.ask(v1::WatchRequest::default())).await.unwrap());
     }
     // Long after the calls that opened them have returned, and from another connection as well.
     let mut elsewhere = v1::incident_service_client::IncidentServiceClient::new(world.connect());
-    assert_eq!(code(world.incidents().watch(world.ask(v1::WatchRequest {})).await), Code::ResourceExhausted);
-    assert_eq!(code(elsewhere.watch(world.ask(v1::WatchRequest {})).await), Code::ResourceExhausted);
+    assert_eq!(code(world.incidents().watch(world.ask(v1::WatchRequest::default())).await), Code::ResourceExhausted);
+    assert_eq!(code(elsewhere.watch(world.ask(v1::WatchRequest::default())).await), Code::ResourceExhausted);
     drop(streams.pop());
-    until(|| async { world.incidents().watch(world.ask(v1::WatchRequest {})).await.ok() }).await;
+    until(|| async { world.incidents().watch(world.ask(v1::WatchRequest::default())).await.ok() }).await;
 }
 
 #[tokio::test]

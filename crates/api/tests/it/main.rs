@@ -9,6 +9,8 @@ mod incidents;
 mod limits;
 mod lists;
 mod monitors;
+mod owners;
 mod support;
 mod tenants;
 mod updates;
+mod watch;

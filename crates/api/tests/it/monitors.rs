@@ -238,9 +238,9 @@ async fn when_the_owner_is_away_the_store_answers_with_its_age() {
 async fn act(world: &World, what: &str, slug: &str) -> Result<Monitor, Status> {
     let slug = slug.to_owned();
     let reply = match what {
-        "pause" => world.monitors().pause_monitor(world.ask(v1::PauseMonitorRequest { slug, pause_for: None })).await,
-        "resume" => world.monitors().resume_monitor(world.ask(v1::ResumeMonitorRequest { slug })).await,
-        _ => world.monitors().rotate_ping_token(world.ask(v1::RotatePingTokenRequest { slug })).await,
+        "pause" => world.monitors().pause_monitor(world.ask(v1::PauseMonitorRequest { slug, ..Default::default() })).await,
+        "resume" => world.monitors().resume_monitor(world.ask(v1::ResumeMonitorRequest { slug, ..Default::default() })).await,
+        _ => world.monitors().rotate_ping_token(world.ask(v1::RotatePingTokenRequest { slug, ..Default::default() })).await,
     };
     reply.map(tonic::Response::into_inner)
 }
@@ -254,7 +254,7 @@ async fn pause_and_resume() {
     assert_eq!((paused.status.as_str(), paused.paused_until), ("paused", None));
     assert_eq!(act(&world, "resume", "m").await.unwrap().status, "new");
 
-    let pause = |pause_for| world.ask(v1::PauseMonitorRequest { slug: "m".into(), pause_for });
+    let pause = |pause_for| world.ask(v1::PauseMonitorRequest { slug: "m".into(), pause_for, ..Default::default() });
     let paused = world.monitors().pause_monitor(pause(secs(90))).await.unwrap().into_inner();
     assert_eq!(paused.paused_until.unwrap().seconds, world.now().secs_floor() + 90);
     for wrong in [secs(0), secs(-1), secs(i64::MAX), Some(Duration { seconds: 1, nanos: 5 })] {
@@ -275,7 +275,7 @@ async fn a_rotated_token_is_another_url() {
 async fn a_deleted_monitor_is_gone_for_every_call() {
     let world = World::start().await;
     world.create(named("m")).await.unwrap();
-    let delete = || world.ask(v1::DeleteMonitorRequest { slug: "m".into() });
+    let delete = || world.ask(v1::DeleteMonitorRequest { slug: "m".into(), ..Default::default() });
     world.monitors().delete_monitor(delete()).await.unwrap();
     assert_eq!(refusal(world.get("m").await), (Code::NotFound, "slug".into()));
     assert_eq!(refusal(world.monitors().delete_monitor(delete()).await), (Code::NotFound, "slug".into()));

@@ -31,10 +31,10 @@ async fn anothers_monitors_are_not_there() {
     absent!(
         get_monitor(v1::GetMonitorRequest { slug: slug.clone() }),
         update_monitor(v1::UpdateMonitorRequest { monitor: edit, ..Default::default() }),
-        pause_monitor(v1::PauseMonitorRequest { slug: slug.clone(), pause_for: None }),
-        resume_monitor(v1::ResumeMonitorRequest { slug: slug.clone() }),
-        rotate_ping_token(v1::RotatePingTokenRequest { slug: slug.clone() }),
-        delete_monitor(v1::DeleteMonitorRequest { slug: slug.clone() }),
+        pause_monitor(v1::PauseMonitorRequest { slug: slug.clone(), ..Default::default() }),
+        resume_monitor(v1::ResumeMonitorRequest { slug: slug.clone(), ..Default::default() }),
+        rotate_ping_token(v1::RotatePingTokenRequest { slug: slug.clone(), ..Default::default() }),
+        delete_monitor(v1::DeleteMonitorRequest { slug: slug.clone(), ..Default::default() }),
         list_pings(v1::ListPingsRequest { slug: slug.clone(), ..Default::default() }),
         list_transitions(v1::ListTransitionsRequest { slug: slug.clone(), ..Default::default() })
     );
@@ -76,7 +76,7 @@ async fn anothers_incidents_and_deliveries_are_not_there() {
     let list = v1::ListIncidentsRequest::default();
     assert_eq!(world.incidents().list_incidents(World::ask_with(&key, list)).await.unwrap().into_inner().incidents, []);
     for slug in ["m", ""] {
-        let acknowledge = v1::AcknowledgeIncidentRequest { id: id.clone(), slug: slug.into() };
+        let acknowledge = v1::AcknowledgeIncidentRequest { id: id.clone(), slug: slug.into(), ..Default::default() };
         assert_eq!(
             code(world.incidents().acknowledge_incident(World::ask_with(&key, acknowledge)).await),
             Code::NotFound

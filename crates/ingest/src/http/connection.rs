@@ -37,6 +37,7 @@ pub(crate) struct Conn {
     changed: Cell<Tick>,
     head_since: Cell<Option<Tick>>,
     linger_since: Cell<Option<Tick>>,
+    is_retiring: Cell<bool>,
     is_closing: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
@@ -54,6 +55,7 @@ impl Conn {
             changed,
             head_since: Cell::default(),
             linger_since: Cell::default(),
+            is_retiring: Cell::default(),
             is_closing: Cell::default(),
             waker: RefCell::default(),
         }
@@ -67,7 +69,16 @@ impl Conn {
         Busy { conn: Rc::clone(self), is_page: Cell::new(false) }
     }
 
-    /// Asks for an orderly end: no more requests, those in progress are finished.
+    /// From now on the next reply is the last. HTTP/2 can say so at once (RFC 9113 section 6.8).
+    pub(crate) fn retire(&self) {
+        self.is_retiring.set(true);
+        if self.is_h2.get() {
+            self.close();
+        }
+    }
+
+    /// Asks for an orderly end: no more requests, those in progress are finished. One whose head has begun to
+    /// come is in progress.
     pub(crate) fn close(&self) {
         self.is_closing.set(true);
         if let Some(waker) = self.waker.borrow().as_ref() {
@@ -75,14 +86,24 @@ impl Conn {
         }
     }
 
-    /// Whether it has lived long enough and should end with the present reply, so that clients behind a
-    /// balancer spread anew. HTTP/2 is told here, HTTP/1 by the caller's header.
+    /// Whether it should end with the present reply: it was asked to, or has lived long enough, so that clients
+    /// behind a balancer spread anew. HTTP/2 is told here, HTTP/1 by the caller's header.
     pub(crate) fn retires(&self, age: Tick) -> bool {
-        let is_old = self.clock.is_past(self.born, age);
-        if is_old && self.is_h2.get() {
+        let is_last = self.is_retiring.get() || self.clock.is_past(self.born, age);
+        if is_last && self.is_h2.get() {
             self.close();
         }
-        is_old
+        is_last
+    }
+
+    /// Whether nobody drives it yet, and nothing came: it can be cut without a loss.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.idle_since().is_some() && self.waker.borrow().is_none()
+    }
+
+    /// Whether hyper may be asked to end it. Asked too early it drops a request of HTTP/1 that is half there.
+    fn may_end(&self) -> bool {
+        self.is_closing.get() && (self.is_h2.get() || self.idle_since().is_some())
     }
 
     /// Whether nothing is in progress, so that it may be closed to make room. The tick it is idle since.
@@ -157,16 +178,17 @@ impl Drop for Busy {
     }
 }
 
-/// Drives a hyper connection to its end; `end` asks it for an orderly one.
+/// Drives a hyper connection to its end; `end` asks it for an orderly one, once what has come was read.
 pub(crate) async fn drive<C: Future>(connection: C, conn: &Conn, end: fn(Pin<&mut C>)) -> C::Output {
     let mut connection = pin!(connection);
     let mut is_told = false;
     std::future::poll_fn(|context| {
-        if conn.is_closing.get() && !is_told {
+        let mut polled = connection.as_mut().poll(context);
+        if polled.is_pending() && !is_told && conn.may_end() {
             is_told = true;
             end(connection.as_mut());
+            polled = connection.as_mut().poll(context);
         }
-        let polled = connection.as_mut().poll(context);
         let mut waker = conn.waker.borrow_mut();
         if polled.is_pending() && !waker.as_ref().is_some_and(|known| known.will_wake(context.waker())) {
             *waker = Some(context.waker().clone());

@@ -18,18 +18,23 @@ mod route;
 mod sweep;
 mod worker;
 
+use crate::confess;
 use crate::core::Core;
+pub(crate) use reply::PING_BODY_LIMIT;
 use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use worker::Worker;
 
 /// What a worker may take to end after it has drained.
 const JOIN_MARGIN: Duration = Duration::from_secs(1);
+/// What the last confession may take when the drain took its whole time.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// Serves until `shutdown`, then drains.
+/// Serves until `shutdown`, then drains, and confesses what was not taken meanwhile.
 pub(crate) async fn serve(
     core: Arc<Core>,
     listener: TcpListener,
@@ -41,8 +46,10 @@ pub(crate) async fn serve(
     let workers: Vec<_> =
         (0..count).map(|number| Worker::start(&core, number, capacity, fallback.clone())).collect::<io::Result<_>>()?;
     let accepted = accept::run(&core, listener, &workers, shutdown).await;
-    let patience = core.options.drain_timeout + JOIN_MARGIN;
+    let (drain, began) = (core.options.drain_timeout, Instant::now());
     // Dropping the queues tells the workers to drain.
     let threads = workers.into_iter().map(|worker| worker.thread).collect();
-    worker::join(threads, patience).await.and(accepted)
+    let joined = worker::join(threads, drain + JOIN_MARGIN).await;
+    confess::last_words(&core, began + drain + LAST_WORDS).await;
+    joined.and(accepted)
 }

@@ -14,7 +14,8 @@ use std::task::{Context, Poll};
 use crate::http::connection::Busy;
 use crate::signal::Refused;
 
-const PING_BODY_LIMIT: HeaderName = HeaderName::from_static("ping-body-limit");
+/// On the reply to each ping that was taken, and on nothing else.
+pub(crate) const PING_BODY_LIMIT: HeaderName = HeaderName::from_static("ping-body-limit");
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, OPTIONS");
 
 /// A body of ours, or of a page of the fallback that keeps its connection busy until it is sent.

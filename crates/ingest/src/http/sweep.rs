@@ -96,26 +96,32 @@ impl Pool {
 
     /// Cuts every connection that has been in its state for too long.
     pub(crate) fn sweep(&self, limits: &Limits) {
-        let overdue: Vec<_> = self
-            .open
-            .borrow()
-            .iter()
-            .filter(|(_, watched)| watched.conn.is_overdue(limits))
-            .map(|(id, _)| *id)
-            .collect();
+        let overdue = self.ids_of(|conn| conn.is_overdue(limits));
         overdue.into_iter().for_each(|id| self.cut(id));
     }
 
-    /// Asks every connection for an orderly end.
+    /// Lets every connection know that its next reply is the last.
+    pub(crate) fn retire_all(&self) {
+        self.open.borrow().values().for_each(|watched| watched.conn.retire());
+    }
+
+    /// Asks every connection for an orderly end. One on which nothing ever came is cut.
     pub(crate) fn close_all(&self) {
         self.open.borrow().values().for_each(|watched| watched.conn.close());
+        let untouched = self.ids_of(Conn::is_untouched);
+        untouched.into_iter().for_each(|id| self.cut(id));
     }
 
     /// Cuts all that are left; how many those were.
     pub(crate) fn cut_all(&self) -> usize {
-        let ids: Vec<_> = self.open.borrow().keys().copied().collect();
+        let ids = self.ids_of(|_| true);
         ids.iter().for_each(|id| self.cut(*id));
         ids.len()
+    }
+
+    fn ids_of(&self, wanted: impl Fn(&Conn) -> bool) -> Vec<u64> {
+        let open = self.open.borrow();
+        open.iter().filter(|(_, watched)| wanted(&watched.conn)).map(|(id, _)| *id).collect()
     }
 
     fn cut(&self, id: u64) {

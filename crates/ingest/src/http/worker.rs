@@ -20,7 +20,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, timeout};
 
 /// The largest head hyper buffers; its parts are limited to 8 kB each by the routes.
 const MAX_HEAD_BYTES: usize = 64 << 10;
@@ -31,6 +31,8 @@ const H2_SEND_BYTES: usize = 64 << 10;
 /// HTTP/2 windows: what a client may send ahead on a stream and on its connection.
 const H2_STREAM_WINDOW: u32 = 64 << 10;
 const H2_CONNECTION_WINDOW: u32 = 256 << 10;
+/// How often a draining worker looks whether it is done.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Connections that wait for their worker.
 const QUEUE: usize = 1_024;
 
@@ -94,17 +96,29 @@ impl Serving {
         self.pool.sweep(&self.limits);
     }
 
-    /// Finishes what is in progress, and cuts what does not finish in time.
-    async fn drain(&self) {
-        let end = Instant::now() + self.door.core.options.drain_timeout;
+    /// Makes the next reply on each connection its last, then closes the quiet ones, finishes what is in
+    /// progress, and cuts what does not finish in time.
+    async fn drain(mut self) {
+        // A client that keeps its pool of connections open does not notice the end of ours.
+        self.limits.linger /= 2;
+        let (options, began) = (&self.door.core.options, Instant::now());
+        self.pool.retire_all();
+        self.until_empty(began + options.quiet_grace.min(options.drain_timeout / 3)).await;
         self.pool.close_all();
-        while !self.pool.is_empty() && Instant::now() < end {
-            tokio::time::sleep(self.tick.min(Duration::from_millis(20))).await;
-            self.sweep();
-        }
+        self.until_empty(began + options.drain_timeout).await;
         let cut = self.pool.cut_all();
         if cut > 0 {
             tracing::warn!(connections = cut, "connections were cut because they did not finish in time");
+        }
+    }
+
+    async fn until_empty(&self, end: Instant) {
+        let mut ticks = interval_at(Instant::now() + self.tick, self.tick);
+        while !self.pool.is_empty() && Instant::now() < end {
+            tokio::select! {
+                _ = ticks.tick() => self.sweep(),
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
         }
     }
 

@@ -168,6 +168,48 @@ async fn a_shutdown_finishes_streams_in_progress() {
     tokio::time::timeout(Duration::from_secs(9), serving).await.expect("drained in time").unwrap().unwrap();
 }
 
+/// The last stream a GOAWAY frame allows for, and its error code (RFC 9113 section 6.8).
+fn goaway(payload: &[u8]) -> (u32, u32) {
+    let word = |at: usize| u32::from_be_bytes(payload[at..at + 4].try_into().unwrap());
+    (word(0) & 0x7fff_ffff, word(4))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_says_so_and_still_answers_what_was_on_its_way() {
+    let mut server = Server::start().await;
+    let path = format!("/ping/{}/log", server.token());
+    // :method GET, :scheme http by index; :path literal, not indexed (RFC 7541 section 6.2.2).
+    let headers = [&[0x82, 0x86, 0x04, path.len() as u8], path.as_bytes()].concat();
+    let mut client = Client::connect(server.address).await;
+    client.send([PREFACE, SETTINGS, &frame(1, 5, 1, &headers)].concat()).await;
+    let (mut ended, mut goaways) = (Vec::new(), Vec::new());
+    while let Some(came) = client.frame().await {
+        match came.kind {
+            // The reply to the first stream: now the end begins.
+            0 if came.flags & 1 == 1 => {
+                ended.push(came.stream);
+                server.shutdown.cancel();
+            }
+            3 => panic!("stream {} was reset", came.stream),
+            // The second stream crosses the first GOAWAY on its way.
+            7 => {
+                goaways.push(goaway(&came.payload));
+                if goaways.len() == 1 {
+                    client.send(frame(1, 5, 3, &headers)).await;
+                }
+            }
+            6 if came.flags & 1 == 0 => client.send(frame(6, 1, 0, &came.payload)).await,
+            _ => {}
+        }
+    }
+    assert_eq!((ended, goaways), (vec![1, 3], vec![(0x7fff_ffff, 0), (3, 0)]));
+    assert!(client.is_closed_cleanly().await);
+    drop(client);
+    let serving = server.serving.take().unwrap();
+    tokio::time::timeout(Duration::from_secs(9), serving).await.expect("drained in time").unwrap().unwrap();
+    assert_eq!(server.pings().len(), 2);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_without_requests_is_closed() {
     let server = Server::start_with(|options| options.header_timeout = Duration::from_millis(300)).await;

@@ -1,10 +1,13 @@
 //! `quietpulse admin`: keys and backups, of a running server over gRPC, or of a data directory nobody serves.
 
+#[cfg(feature = "cluster")]
+mod cluster;
 mod local;
-mod remote;
+pub(crate) mod remote;
+mod shared;
 
 use crate::cli::{AdminArguments, AdminCommand, KeyCommand, Target};
-use crate::config::types::Config;
+use crate::config::types::{Config, StoreBackend};
 use crate::failure::Failure;
 use crate::installation::keys_file;
 use crate::serve::open;
@@ -39,10 +42,20 @@ pub fn run(arguments: AdminArguments) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed(format_args!("the runtime: {error}")))?;
     runtime.block_on(async {
-        let installation = find(&arguments.target).await?;
-        let done = installation.carry_out(&arguments.command).await;
-        installation.close().await;
-        output::print(&done?)
+        let text = match &arguments.command {
+            AdminCommand::Installation(command) => shared::run(command)?,
+            #[cfg(feature = "cluster")]
+            AdminCommand::Topic(command) => cluster::topic(&arguments.target.load()?, command).await?,
+            #[cfg(feature = "cluster")]
+            AdminCommand::Schema(command) => cluster::schema(&arguments.target.load()?, command).await?,
+            AdminCommand::Key(_) | AdminCommand::Backup { .. } => {
+                let installation = find(&arguments.target).await?;
+                let done = installation.carry_out(&arguments.command).await;
+                installation.close().await;
+                done?
+            }
+        };
+        output::print(&text)
     })
 }
 
@@ -56,8 +69,11 @@ async fn find(target: &Target) -> Result<Installation, Failure> {
         return Remote::connect(url, &key).map(|remote| Installation::Running(Box::new(remote)));
     }
     let config = target.load()?;
-    match tokio::task::block_in_place(|| open::open_existing(&config))? {
-        open::Existing::Free(opened) => Ok(Installation::Asleep(Box::new(Local(*opened)))),
+    if config.store.backend != StoreBackend::Embedded {
+        return Ok(Installation::Asleep(Box::new(Local::shared(&config).await?)));
+    }
+    match open::open_existing(&config).await? {
+        open::Existing::Free(opened) => Ok(Installation::Asleep(Box::new(Local::held(*opened)))),
         open::Existing::Held(refusal) => {
             running_on(&config, target, &refusal).map(|remote| Installation::Running(Box::new(remote)))
         }
@@ -66,11 +82,16 @@ async fn find(target: &Target) -> Result<Installation, Failure> {
 
 /// The server that holds the directory says where it is, and its first key is kept beside.
 fn running_on(config: &Config, target: &Target, refusal: &OpenError) -> Result<Remote, Failure> {
+    server_of(config, target.api_key.clone(), refusal)
+}
+
+/// The server that holds the data directory of `config`.
+pub(crate) fn server_of(config: &Config, api_key: Option<String>, refusal: &OpenError) -> Result<Remote, Failure> {
     let ready = Ready::read(&config.data_dir).ok_or_else(|| {
         Failure::failed(format_args!("{refusal}, and it is not ready to be asked yet (or name it with --url)"))
     })?;
     let kept = || keys_file::read(&config.data_dir).map(|keys| keys.map(|keys| keys.api_key)).map_err(Failure::failed);
-    let key = target.api_key.clone().map_or_else(kept, |key| Ok(Some(key)))?;
+    let key = api_key.map_or_else(kept, |key| Ok(Some(key)))?;
     let file = config.data_dir.join(keys_file::FILE);
     let key = key.ok_or_else(|| {
         Failure::usage(format_args!("--api-key or QUIETPULSE_API_KEY: needed, {} is not there", file.display()))
@@ -95,6 +116,7 @@ impl Installation {
                 self.revoke_key(prefix).await?;
                 Ok(format!("{prefix} revoked\n"))
             }
+            _ => Err(Failure::usage("admin: not a command of one installation")),
         }
     }
 

@@ -17,6 +17,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 const CALL: Duration = Duration::from_secs(15);
 
 /// A server, and the key it is asked with.
+#[derive(Clone)]
 pub struct Remote {
     client: AdminServiceClient<Channel>,
     authorization: AsciiMetadataValue,
@@ -67,6 +68,20 @@ impl Remote {
         let directory = directory.to_str().ok_or_else(|| Failure::usage("DIR: not a text in UTF-8"))?.to_owned();
         let request = self.authorized(Request::new(v1::BackupRequest { directory }));
         Ok(self.client.clone().backup(request).await.map_err(|status| self.failure(&status))?.into_inner().bytes)
+    }
+
+    /// Ends all judging there; where that stands in each shard's log.
+    #[cfg(feature = "cluster")]
+    pub async fn begin_move(&self) -> Result<Vec<u64>, Failure> {
+        let request = self.request(v1::BeginMoveRequest {});
+        Ok(self.client.clone().begin_move(request).await.map_err(|status| self.failure(&status))?.into_inner().offsets)
+    }
+
+    /// A shard's records from an offset on.
+    #[cfg(feature = "cluster")]
+    pub async fn follow_log(&self, shard: u32, from: u64) -> Result<tonic::Streaming<v1::FollowLogResponse>, Failure> {
+        let request = self.authorized(Request::new(v1::FollowLogRequest { shard, from }));
+        Ok(self.client.clone().follow_log(request).await.map_err(|status| self.failure(&status))?.into_inner())
     }
 
     fn request<T>(&self, message: T) -> Request<T> {

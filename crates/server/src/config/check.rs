@@ -1,9 +1,11 @@
 //! Checks of the whole configuration that a single type cannot make. Each refusal names its setting.
 
-use super::types::Config;
+use super::types::{Config, Role, Sasl, StoreBackend};
 use super::value::{Length, is_host_port};
 use domain::egress::EgressPolicy;
+use domain::engine::snapshot::Format;
 use domain::field_error::quoted;
+use std::path::Path;
 use std::time::Duration;
 
 /// A setting and what is wrong with it.
@@ -22,6 +24,9 @@ pub fn check(config: &Config) -> Checked {
     lengths(config)?;
     numbers(config)?;
     addresses(config)?;
+    kafka(config)?;
+    scylla(config)?;
+    places(config)?;
     mail(config)
 }
 
@@ -44,6 +49,10 @@ fn numbers(config: &Config) -> Checked {
     count("log.shards", config.log.shards.into(), 1, 64)?;
     count("http.workers", config.http.workers.into(), 0, 256)?;
     count("http.max_connections", config.http.max_connections, 16, 1_000_000)?;
+    let format = config.engine.snapshot_format;
+    must(Format::from_number(format).is_some(), "engine.snapshot_format", || {
+        format!("found {format}, which this build does not know; allowed: 1 or 2")
+    })?;
     count("notifier.capacity", config.notifier.capacity, 1, 10_000)?;
     let sample = config.telemetry.otlp_sample;
     must((0.0..=1.0).contains(&sample), "telemetry.otlp_sample", || format!("found {sample}, allowed: 0.0 to 1.0"))
@@ -57,10 +66,9 @@ fn addresses(config: &Config) -> Checked {
     if !config.telemetry.otlp_endpoint.is_empty() {
         base_url("telemetry.otlp_endpoint", &config.telemetry.otlp_endpoint)?;
     }
-    for address in &config.notifier.evaluators {
-        must(is_host_port(address), "notifier.evaluators", || {
-            format!("found {}, allowed: host:port", quoted(address))
-        })?;
+    hosts("notifier.evaluators", &config.notifier.evaluators)?;
+    if !config.grpc.advertise.is_empty() {
+        hosts("grpc.advertise", std::slice::from_ref(&config.grpc.advertise))?;
     }
     let networks = "allowed: networks such as 10.0.0.0/8 or ::1/128";
     for network in &config.http.trusted_proxies {
@@ -72,6 +80,82 @@ fn addresses(config: &Config) -> Checked {
     crate::telemetry::parse_filter(&config.telemetry.log_filter)
         .map(drop)
         .map_err(|problem| Refusal { setting: "telemetry.log_filter", problem })
+}
+
+fn hosts(setting: &'static str, addresses: &[String]) -> Checked {
+    let bad = addresses.iter().find(|address| !is_host_port(address));
+    bad.map_or(Ok(()), |bad| Err(Refusal { setting, problem: format!("found {}, allowed: host:port", quoted(bad)) }))
+}
+
+fn kafka(config: &Config) -> Checked {
+    const SECOND: u64 = 1_000;
+    let kafka = &config.kafka;
+    hosts("kafka.brokers", &kafka.brokers)?;
+    within("kafka.append_timeout", kafka.append_timeout, 500, 30 * SECOND, "500ms to 30s")?;
+    within("kafka.skew_bound", kafka.skew_bound, 0, 30 * SECOND, "0s to 30s")?;
+    within("kafka.linger", kafka.linger, 0, 100, "0ms to 100ms")?;
+    within("kafka.session_timeout", kafka.session_timeout, SECOND, 300 * SECOND, "1s to 5m")?;
+    within("kafka.retain_for", kafka.retain_for, 3_600 * SECOND, 3_660 * 86_400 * SECOND, "1h to 3660d")?;
+    count("kafka.queue_records", kafka.queue_records, 1_000, 10_000_000)?;
+    let bytes = kafka.queue_bytes.0;
+    must((4_000_000..=2_000_000_000).contains(&bytes), "kafka.queue_bytes", || {
+        format!("found {bytes} B, allowed: 4MB to 2GB")
+    })?;
+    count("kafka.replication", kafka.replication.into(), 1, 15)?;
+    count("kafka.min_in_sync", kafka.min_in_sync.into(), 1, kafka.replication.into())?;
+    must(is_topic(&kafka.topic), "kafka.topic", || "allowed: 1 to 200 of a-z A-Z 0-9 . _ -".into())?;
+    must(!kafka.group.is_empty(), "kafka.group", || "must not be empty".into())?;
+    let login = [!kafka.username.is_empty(), !kafka.password.is_empty()];
+    must(login == [kafka.sasl != Sasl::None; 2], "kafka.sasl", || {
+        "kafka.sasl, kafka.username and kafka.password go together".into()
+    })?;
+    pair("kafka.key_file", &kafka.certificate_file, &kafka.key_file)?;
+    if config.keeps_its_own_log() {
+        return Ok(());
+    }
+    must(!kafka.brokers.is_empty(), "kafka.brokers", || "must name a broker when log.backend is \"kafka\"".into())
+}
+
+fn scylla(config: &Config) -> Checked {
+    let scylla = &config.scylla;
+    hosts("scylla.contact_points", &scylla.contact_points)?;
+    within("scylla.request_timeout", scylla.request_timeout, 500, 60_000, "500ms to 60s")?;
+    count("scylla.replication", scylla.replication.into(), 1, 15)?;
+    let word = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
+    let keyspace = &scylla.keyspace;
+    let named =
+        word(keyspace) && keyspace.starts_with(|first: char| first.is_ascii_lowercase()) && keyspace.len() <= 48;
+    must(named, "scylla.keyspace", || "allowed: at most 48 of a-z 0-9 _, a letter first".into())?;
+    let half = scylla.username.is_empty() != scylla.password.is_empty();
+    must(!half, "scylla.password", || "scylla.username and scylla.password go together".into())?;
+    pair("scylla.key_file", &scylla.certificate_file, &scylla.key_file)?;
+    let needed = config.store.backend == StoreBackend::Scylla;
+    must(!needed || !scylla.contact_points.is_empty(), "scylla.contact_points", || {
+        "must name a node when store.backend is \"scylla\"".into()
+    })
+}
+
+/// What a process must be told when it is one of several.
+fn places(config: &Config) -> Checked {
+    if config.keeps_its_own_log() {
+        return Ok(());
+    }
+    let plays = |role: Role| config.roles.contains(&role);
+    let finds_feed = !plays(Role::Notifier) || plays(Role::Evaluator) || !config.notifier.evaluators.is_empty();
+    must(finds_feed, "notifier.evaluators", || "must name the evaluators where none runs in the same process".into())?;
+    let knows_url = !plays(Role::Api) || plays(Role::Ingest) || !config.http.public_url.is_empty();
+    must(knows_url, "http.public_url", || "must say where pings are taken: this process takes none itself".into())
+}
+
+fn pair(setting: &'static str, certificate: &Path, key: &Path) -> Checked {
+    let half = certificate.as_os_str().is_empty() != key.as_os_str().is_empty();
+    must(!half, setting, || "a certificate and its key go together".into())
+}
+
+/// As Kafka names topics, and short enough for its file names.
+fn is_topic(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=200).contains(&name.len()) && name.bytes().all(legal) && name != "." && name != ".."
 }
 
 fn mail(config: &Config) -> Checked {

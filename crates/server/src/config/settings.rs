@@ -10,7 +10,7 @@ use toml::{Table, Value};
 pub const DEFAULT_FILE: &str = include_str!("default.toml");
 
 /// Settings whose text no message may repeat.
-const SECRETS: [&str; 1] = ["smtp.password"];
+const SECRETS: [&str; 3] = ["smtp.password", "kafka.password", "scylla.password"];
 
 /// The default file's settings by dotted name. A test holds the file against the types, so it always parses.
 static DEFAULTS: LazyLock<BTreeMap<String, Value>> =

@@ -11,12 +11,15 @@ use std::path::PathBuf;
 pub struct Config {
     pub data_dir: PathBuf,
     pub roles: BTreeSet<Role>,
+    pub installation: PathBuf,
     pub shutdown_delay: Length,
     pub http: Http,
     pub grpc: Grpc,
     pub admin: Admin,
     pub log: Log,
+    pub kafka: Kafka,
     pub store: Store,
+    pub scylla: Scylla,
     pub engine: Engine,
     pub notifier: Notifier,
     pub smtp: Smtp,
@@ -60,6 +63,7 @@ pub struct Http {
     pub body_limit: ByteSize,
     pub workers: u16,
     pub max_connections: u32,
+    pub ready_needs_canaries: Choice,
     pub trusted_proxies: Vec<String>,
 }
 
@@ -67,6 +71,7 @@ pub struct Http {
 #[serde(deny_unknown_fields)]
 pub struct Grpc {
     pub listen: ListenAddr,
+    pub advertise: String,
     pub reflection: bool,
 }
 
@@ -76,41 +81,145 @@ pub struct Admin {
     pub listen: ListenAddr,
 }
 
+/// A setting that has a natural answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Choice {
+    Auto,
+    Yes,
+    No,
+}
+
+impl Choice {
+    /// The answer, where `natural` is the one of `auto`.
+    pub fn or(self, natural: bool) -> bool {
+        match self {
+            Self::Auto => natural,
+            Self::Yes => true,
+            Self::No => false,
+        }
+    }
+}
+
+impl TryFrom<String> for Choice {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        one_of(&text, [("auto", Self::Auto), ("yes", Self::Yes), ("no", Self::No)])
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
-    pub backend: Backend,
+    pub backend: LogBackend,
     pub shards: u16,
     pub retain_bytes: ByteSize,
     pub retain_for: Length,
 }
 
+/// What keeps the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum LogBackend {
+    Embedded,
+    Kafka,
+}
+
+impl TryFrom<String> for LogBackend {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        one_built(&text, [("embedded", Self::Embedded), ("kafka", Self::Kafka)])
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kafka {
+    pub brokers: Vec<String>,
+    pub topic: String,
+    pub group: String,
+    pub append_timeout: Length,
+    pub skew_bound: Length,
+    pub linger: Length,
+    pub queue_records: u32,
+    pub queue_bytes: ByteSize,
+    pub session_timeout: Length,
+    pub tls: bool,
+    pub ca_file: PathBuf,
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+    pub sasl: Sasl,
+    pub username: String,
+    pub password: Secret,
+    pub replication: u16,
+    pub min_in_sync: u16,
+    pub retain_for: Length,
+}
+
+/// How a password is proved to Kafka.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum Sasl {
+    None,
+    Plain,
+    ScramSha256,
+    ScramSha512,
+}
+
+impl TryFrom<String> for Sasl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let words = [
+            ("", Self::None),
+            ("plain", Self::Plain),
+            ("scram-sha-256", Self::ScramSha256),
+            ("scram-sha-512", Self::ScramSha512),
+        ];
+        one_of(&text, words)
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
-    pub backend: Backend,
+    pub backend: StoreBackend,
     pub history_for: Length,
     pub transitions_for: Length,
 }
 
-/// What keeps the log or the store.
+/// What keeps the store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub enum Backend {
+pub enum StoreBackend {
     Embedded,
+    Scylla,
 }
 
-impl TryFrom<String> for Backend {
+impl TryFrom<String> for StoreBackend {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "embedded" => Ok(Self::Embedded),
-            other => {
-                Err(format!("found \"{}\", which is not in this build; allowed: \"embedded\"", other.escape_debug()))
-            }
-        }
+        one_built(&text, [("embedded", Self::Embedded), ("scylla", Self::Scylla)])
     }
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scylla {
+    pub contact_points: Vec<String>,
+    pub keyspace: String,
+    pub replication: u16,
+    pub local_dc: String,
+    pub username: String,
+    pub password: Secret,
+    pub tls: bool,
+    pub ca_file: PathBuf,
+    pub certificate_file: PathBuf,
+    pub key_file: PathBuf,
+    pub request_timeout: Length,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -118,6 +227,7 @@ impl TryFrom<String> for Backend {
 pub struct Engine {
     pub append_timeout: Length,
     pub snapshot_every: Length,
+    pub snapshot_format: u16,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -188,9 +298,43 @@ impl TryFrom<String> for LogFormat {
     }
 }
 
+/// As [`one_of`], where only the first word's value is in every build.
+fn one_built<T>(text: &str, words: [(&str, T); 2]) -> Result<T, String> {
+    let known = words.iter().any(|(word, _)| *word == text);
+    if known && text != words[0].0 && !cfg!(feature = "cluster") {
+        return Err(format!("found \"{text}\", which is not in this build; allowed: \"{}\"", words[0].0));
+    }
+    one_of(text, words)
+}
+
 /// The value that `text` is the word for.
 fn one_of<T, const N: usize>(text: &str, words: [(&str, T); N]) -> Result<T, String> {
     let allowed = words.each_ref().map(|(word, _)| format!("\"{word}\"")).join(", ");
     let found = words.into_iter().find(|(word, _)| *word == text).map(|(_, value)| value);
     found.ok_or_else(|| format!("found \"{}\", allowed: {allowed}", text.escape_debug()))
+}
+
+impl Config {
+    /// Where the installation's secrets are.
+    pub fn installation_file(&self) -> PathBuf {
+        match self.installation.as_os_str().is_empty() {
+            true => self.data_dir.join(crate::installation::FILE),
+            false => self.installation.clone(),
+        }
+    }
+
+    /// Whether the log lies in this process's own data directory.
+    pub fn keeps_its_own_log(&self) -> bool {
+        self.log.backend == LogBackend::Embedded
+    }
+
+    /// After this a ping that was not acknowledged is answered 503.
+    pub fn append_timeout(&self) -> Length {
+        if self.keeps_its_own_log() { self.engine.append_timeout } else { self.kafka.append_timeout }
+    }
+
+    /// How far the clocks that stamp a ping and its record may lie apart. One machine has one clock.
+    pub fn skew_bound_ms(&self) -> u64 {
+        if self.keeps_its_own_log() { 0 } else { self.kafka.skew_bound.as_ms() }
+    }
 }

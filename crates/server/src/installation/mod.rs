@@ -2,9 +2,11 @@
 //!
 //! `installation.toml` is made once and never rewritten by a start. Monitor ids, ping URLs and sealed channel
 //! secrets hang on it; without it the rest of the directory is worth little, so a directory that holds data
-//! but no such file is refused instead of being given new secrets.
+//! but no such file is refused instead of being given new secrets. Processes that share an installation share the
+//! file, and each keeps a name of its own in its data directory ([`node_file`]).
 
 pub mod keys_file;
+pub mod node_file;
 pub mod private;
 
 use domain::ids::ShardCount;
@@ -32,6 +34,8 @@ pub enum InstallationError {
     Headless { directory: PathBuf, found: String },
     #[error("{0}: not the data directory of an installation (no {FILE})")]
     Missing(PathBuf),
+    #[error("{0}: there already; nothing was changed")]
+    Exists(PathBuf),
     #[error("the operating system gave no random bytes: {0}")]
     NoRandomness(String),
 }
@@ -51,28 +55,65 @@ pub struct Installation {
 impl Installation {
     /// Opens the installation in `directory`.
     pub fn open(directory: &Path) -> Result<Self, InstallationError> {
-        let path = directory.join(FILE);
+        match Self::read(&directory.join(FILE))? {
+            Some(found) => Ok(found),
+            None => Err(InstallationError::Missing(directory.into())),
+        }
+    }
+
+    /// The installation of a file; `None`: there is no such file.
+    pub fn read(path: &Path) -> Result<Option<Self>, InstallationError> {
+        let path = path.to_owned();
         let text = match std::fs::read_to_string(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Err(InstallationError::Missing(directory.into()));
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(InstallationError::Io { path, error }),
         };
         let damaged = |problem: String| InstallationError::Damaged { path: path.clone(), problem };
         // serde's messages would repeat what they found, and here that may be half a secret.
         let stored: Stored = toml::from_str(&text).map_err(|_| damaged("not the file that was written".into()))?;
-        stored.opened().map_err(damaged)
+        stored.opened().map(Some).map_err(damaged)
     }
 
     /// Makes the installation of an empty `directory`, with `shards` shards for its whole life.
     pub fn create(directory: &Path, shards: ShardCount) -> Result<Self, InstallationError> {
         refuse_headless(directory)?;
-        let made = Self { identity: random()?, token_keys: vec![random()?], root: random()?, node: node()?, shards };
-        let path = directory.join(FILE);
-        let text = format!("{HEADER}{}", toml::to_string(&Stored::of(&made)).unwrap_or_default());
-        private::write(&path, &text).map_err(|error| InstallationError::Io { path, error })?;
+        let made = Self::draw(shards)?;
+        made.write(&directory.join(FILE))?;
         Ok(made)
+    }
+
+    /// Draws the secrets of a new installation.
+    pub fn draw(shards: ShardCount) -> Result<Self, InstallationError> {
+        Ok(Self { identity: random()?, token_keys: vec![random()?], root: random()?, node: node()?, shards })
+    }
+
+    fn write(&self, path: &Path) -> Result<(), InstallationError> {
+        let text = format!("{HEADER}{}", toml::to_string(&Stored::of(self)).unwrap_or_default());
+        private::write(path, &text).map_err(|error| InstallationError::Io { path: path.into(), error })
+    }
+
+    /// The same secrets with another number of shards, for a move: ids, ping URLs and sealed settings stay what they are.
+    pub fn with_shards(self, shards: ShardCount) -> Self {
+        Self { shards, ..self }
+    }
+
+    /// Whether ids, tokens and sealed settings of one are those of the other.
+    pub fn shares_secrets_with(&self, other: &Self) -> bool {
+        (self.identity, &self.token_keys, self.root) == (other.identity, &other.token_keys, other.root)
+    }
+
+    /// Writes an installation for several processes to share. A file that is there is left alone.
+    pub fn write_shared(&self, path: &Path) -> Result<(), InstallationError> {
+        if path.exists() {
+            return Err(InstallationError::Exists(path.into()));
+        }
+        self.write(path)
+    }
+
+    /// The same installation as one of its processes knows it.
+    pub fn named(self, node: u64) -> Self {
+        Self { node, ..self }
     }
 
     /// The keys of ping tokens.
@@ -154,7 +195,7 @@ impl Stored {
             token_keys,
             root: unhex("root_secret", &self.root_secret)?,
             node: u64::from_str_radix(&self.node, 16).map_err(|_| "node is not 16 hex digits".to_owned())?,
-            shards: ShardCount::new(self.shards).ok_or_else(|| "shards is not 1 to 64".to_owned())?,
+            shards: ShardCount::new(self.shards).ok_or_else(|| "shards is not 1 to 4096".to_owned())?,
         })
     }
 }

@@ -1,5 +1,6 @@
 //! A copy of everything, taken while the server runs: a directory that `serve --data-dir` starts from.
 
+use super::backend::{Log, Tables};
 use super::open::Opened;
 use crate::installation::{self, keys_file, private};
 use eventlog::embedded::EmbeddedLog;
@@ -16,9 +17,16 @@ pub struct Copier {
 }
 
 impl Copier {
-    /// Copies of what is open.
-    pub fn of(opened: &Opened) -> Self {
-        Self { directory: opened.directory.clone(), log: opened.log.clone(), store: opened.store.clone() }
+    /// Copies of what is open, if all of it lies in the data directory.
+    pub fn of(opened: &Opened) -> Option<Self> {
+        match (&opened.log, &opened.store) {
+            (Log::Embedded(log), Tables::Embedded(store)) => {
+                let directory = opened.place.directory.clone();
+                Some(Self { directory, log: log.clone(), store: store.clone() })
+            }
+            #[cfg(feature = "cluster")]
+            _ => None,
+        }
     }
 
     /// Copies into `into`, an absolute path to nothing or to an empty directory. Gives the bytes. Blocks.
@@ -54,10 +62,16 @@ impl Copier {
     }
 }
 
+/// What is said where log or store lie elsewhere.
+pub const NOT_HERE: &str = "the log or the store is not in data_dir: copy them with their own tools";
+
+/// Copies what can be copied.
+pub struct Backups(pub Option<Copier>);
+
 #[async_trait::async_trait]
-impl api::Backup for Copier {
+impl api::Backup for Backups {
     async fn backup(&self, directory: &Path) -> Result<u64, String> {
-        let (copier, into) = (self.clone(), directory.to_owned());
+        let (copier, into) = (self.0.clone().ok_or(NOT_HERE)?, directory.to_owned());
         let copied = tokio::task::spawn_blocking(move || copier.copy(&into)).await;
         copied.unwrap_or_else(|error| Err(error.to_string()))
     }

@@ -3,8 +3,11 @@
 //! Ports are bound before anything is opened, so that what fails most often fails first. `ready` is said when
 //! every port serves and the state of the monitors has caught up with the log.
 
+mod backend;
 mod background;
 mod backup;
+#[cfg(feature = "cluster")]
+pub mod cluster;
 mod grpc;
 mod housekeeping;
 mod incoming;
@@ -18,7 +21,8 @@ mod stages;
 mod tasks;
 mod wiring;
 
-pub use backup::Copier;
+pub use backend::{Log, Tables};
+pub use backup::{Copier, NOT_HERE};
 
 use crate::cli::ServeArguments;
 use crate::config::types::{Config, Role};
@@ -88,10 +92,13 @@ async fn serve_data(
     metrics: PrometheusHandle,
     stop: CancellationToken,
 ) -> Result<(), Failure> {
-    // Opening blocks; the operator's port answers meanwhile.
-    let opened = tokio::task::block_in_place(|| open::open_or_create(config, settings))?;
-    ready::remove_stale(&opened.directory);
-    let keys = opened.first_keys().await?;
+    // Opening takes its time; the operator's port answers meanwhile.
+    let opened = tokio::select! {
+        opened = open::open_or_create(config, settings) => opened?,
+        () = stop.cancelled() => return Ok(()),
+    };
+    ready::remove_stale(&opened.place.directory);
+    let keys = opened.first_keys(config).await?;
     let (http, grpc, admin) = (listeners.http.address, listeners.grpc.address, listeners.admin.address);
     let mut running = Running::start(config, opened, listeners, health.clone(), metrics).await?;
     wait_until_caught_up(&running, &stop).await;
@@ -161,7 +168,7 @@ fn say_what_is_set(config: &Config, settings: &Settings) {
     if config.http.public_url.is_empty() && !config.http.listen.is_loopback() {
         tracing::warn!("http.public_url is empty: ping URLs will name an address of this machine only");
     }
-    if config.roles.len() < Role::ALL.len() {
-        tracing::warn!(roles = ?config.roles, "no other process can play the missing roles on an embedded log and store");
+    if config.roles.len() < Role::ALL.len() && config.keeps_its_own_log() {
+        tracing::warn!(roles = ?config.roles, "no other process can play the missing roles on an embedded log");
     }
 }

@@ -1,51 +1,76 @@
-//! The data directory, opened: lock, secrets, log, store, first keys. Also how `admin` works without a server.
+//! Everything that outlives the process, opened: data directory, lock, secrets, log, store, first keys. Also how
+//! `admin` works without a server.
 
+use super::backend::{Log, Tables};
 use crate::clock::SystemClock;
-use crate::config::types::Config;
+use crate::config::types::{Config, Role};
 use crate::config::{ConfigError, Origin, Settings};
 use crate::failure::Failure;
 use crate::installation::keys_file::{self, Keys};
-use crate::installation::{Installation, InstallationError, private};
+use crate::installation::{Installation, node_file, private};
 use domain::ids::{ShardCount, TenantId};
-use domain::time::Clock;
+use domain::time::{Clock, UnixMs};
 use domain::token::KeyRing;
-use eventlog::embedded::{DirectoryLock, EmbeddedLog, EmbeddedLogOptions, OpenError};
+use eventlog::embedded::{DirectoryLock, OpenError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use store::embedded::EmbeddedStore;
 use store::row::{Scope, TenantRow};
-use store::{Directory as _, StoreError};
+use store::{Store, StoreError};
 
 /// The tenant of the first start.
 pub const DEFAULT_TENANT: TenantId = TenantId(1);
-/// Appends that may wait for a commit: about a second of a busy machine.
-const QUEUE_RECORDS: usize = 65_536;
 
-/// A data directory that this process alone works with.
-pub struct Opened {
+/// Where this process lives, and what it is a part of.
+pub struct Place {
     pub directory: PathBuf,
     pub installation: Installation,
-    pub keys: KeyRing,
-    pub log: Arc<EmbeddedLog>,
-    pub store: Arc<EmbeddedStore>,
-    pub clock: Arc<dyn Clock>,
     /// Let go last.
     _lock: DirectoryLock,
 }
 
-/// Opens the directory of `config`, making it and its secrets if there are none. Blocks.
-pub fn open_or_create(config: &Config, settings: &Settings) -> Result<Opened, Failure> {
+/// A place with its log and its store.
+pub struct Opened {
+    pub place: Place,
+    pub keys: KeyRing,
+    pub log: Log,
+    pub store: Tables,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Opens what `config` names, making the directory, and the secrets of an installation of its own, if there are none.
+pub async fn open_or_create(config: &Config, settings: &Settings) -> Result<Opened, Failure> {
+    let place = tokio::task::block_in_place(|| take_place(config, settings))?;
+    open_parts(config, place).await
+}
+
+fn take_place(config: &Config, settings: &Settings) -> Result<Place, Failure> {
     let directory = absolute(&config.data_dir)?;
     private::make_directory(&directory).map_err(|error| data_dir_failure(&directory, &error))?;
     let lock = DirectoryLock::take(&directory).map_err(|error| data_dir_failure(&directory, &error))?;
-    let installation = match Installation::open(&directory) {
-        Err(InstallationError::Missing(_)) => Installation::create(&directory, wanted_shards(config)?),
-        opened => opened,
+    let own = config.installation.as_os_str().is_empty();
+    let installation = match Installation::read(&config.installation_file()).map_err(Failure::failed)? {
+        Some(found) => found,
+        None if own && config.keeps_its_own_log() => {
+            Installation::create(&directory, wanted_shards(config)?).map_err(Failure::failed)?
+        }
+        None => return Err(no_installation(config)),
     };
-    let installation = installation.map_err(Failure::failed)?;
-    refuse_other_shards(config, settings, &installation)?;
-    warn_if_open(&directory);
-    open_parts(config, directory, installation, lock)
+    let installation = match own && config.keeps_its_own_log() {
+        true => installation,
+        false => installation.named(node_file::read_or_create(&directory).map_err(Failure::failed)?),
+    };
+    if config.keeps_its_own_log() {
+        refuse_other_shards(config, settings, &installation)?;
+    }
+    warn_if_open(config);
+    Ok(Place { directory, installation, _lock: lock })
+}
+
+/// Secrets of its own would make a process a stranger among those it is to work with.
+fn no_installation(config: &Config) -> Failure {
+    let file = config.installation_file();
+    let hint = "make one with `quietpulse admin installation create` and give it to every process";
+    Failure::failed(format_args!("installation: {} is not there; {hint}", file.display()))
 }
 
 /// A data directory as a command finds it.
@@ -56,61 +81,63 @@ pub enum Existing {
     Held(OpenError),
 }
 
-/// Opens the directory of `config` only if it is an installation already. Blocks.
-pub fn open_existing(config: &Config) -> Result<Existing, Failure> {
+/// Opens the directory of `config` only if it is an installation already.
+pub async fn open_existing(config: &Config) -> Result<Existing, Failure> {
     let directory = absolute(&config.data_dir)?;
     let installation = Installation::open(&directory).map_err(Failure::failed)?;
     match DirectoryLock::take(&directory) {
-        Ok(lock) => open_parts(config, directory, installation, lock).map(|opened| Existing::Free(Box::new(opened))),
+        Ok(lock) => {
+            let opened = open_parts(config, Place { directory, installation, _lock: lock }).await?;
+            Ok(Existing::Free(Box::new(opened)))
+        }
         Err(held @ OpenError::Locked { .. }) => Ok(Existing::Held(held)),
         Err(error) => Err(data_dir_failure(&directory, &error)),
     }
 }
 
-fn open_parts(
-    config: &Config,
-    directory: PathBuf,
-    installation: Installation,
-    lock: DirectoryLock,
-) -> Result<Opened, Failure> {
-    let keys = installation.key_ring();
-    refuse_foreign_keys(&directory, &keys)?;
+async fn open_parts(config: &Config, place: Place) -> Result<Opened, Failure> {
+    let keys = place.installation.key_ring();
+    refuse_foreign_keys(&place.directory, &keys)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let options = EmbeddedLogOptions {
-        directory: directory.clone(),
-        shards: installation.shards,
-        retain_bytes: config.log.retain_bytes.0,
-        retain_ms: config.log.retain_for.as_ms(),
-        queue_records: QUEUE_RECORDS,
-    };
-    let log =
-        EmbeddedLog::open(options, clock.clone()).map_err(|error| Failure::failed(format_args!("the log: {error}")))?;
-    let store = EmbeddedStore::open(&directory).map_err(Failure::failed)?;
-    Ok(Opened { directory, installation, keys, log, store, clock, _lock: lock })
+    let log = Log::open(config, &place, clock.clone()).await?;
+    let store = Tables::open(config, &place).await?;
+    Ok(Opened { place, keys, log, store, clock })
 }
 
 impl Opened {
-    /// Makes tenant `default` and its first keys if there are none; gives them only then, to be shown once.
+    /// Makes tenant `default` and its first keys if there are none; gives them only then, to be shown once. That is
+    /// for a process that serves the API: others have nobody to show them to.
     ///
     /// The file is written before the row: a crash between the two leaves a key that opens nothing and is
     /// drawn again by the next start, never one that opens everything and that nobody has seen.
-    pub async fn first_keys(&self) -> Result<Option<Keys>, Failure> {
-        let failure = |error: StoreError| Failure::failed(error);
-        let now = self.clock.now();
-        if self.store.tenant(DEFAULT_TENANT).await.map_err(failure)?.is_none() {
-            let tenant =
-                TenantRow { id: DEFAULT_TENANT, name: "default".into(), ping_key_generation: 0, created_ms: now.0 };
-            self.store.put_tenant(tenant).await.map_err(failure)?;
+    pub async fn first_keys(&self, config: &Config) -> Result<Option<Keys>, Failure> {
+        if !config.roles.contains(&Role::Api) {
+            return Ok(None);
         }
-        if !self.store.api_keys(DEFAULT_TENANT).await.map_err(failure)?.is_empty() {
+        let (store, now) = (self.store.shared(), self.clock.now());
+        ensure_default_tenant(store.as_ref(), now).await?;
+        if !store.api_keys(DEFAULT_TENANT).await.map_err(failure)?.is_empty() {
             return Ok(None);
         }
         let (api_key, row) = api::keys::new_key(DEFAULT_TENANT, "first start", Scope::Admin, now);
         let keys = Keys { api_key, ping_key: self.keys.ping_key(DEFAULT_TENANT, 0) };
-        keys_file::write(&self.directory, &keys).map_err(Failure::failed)?;
-        self.store.add_api_key(row).await.map_err(failure)?;
+        keys_file::write(&self.place.directory, &keys).map_err(Failure::failed)?;
+        store.add_api_key(row).await.map_err(failure)?;
         Ok(Some(keys))
     }
+}
+
+/// Makes tenant `default` if it is not there.
+pub async fn ensure_default_tenant(store: &dyn Store, now: UnixMs) -> Result<(), Failure> {
+    if store.tenant(DEFAULT_TENANT).await.map_err(failure)?.is_some() {
+        return Ok(());
+    }
+    let row = TenantRow { id: DEFAULT_TENANT, name: "default".into(), ping_key_generation: 0, created_ms: now.0 };
+    store.put_tenant(row).await.map_err(failure)
+}
+
+fn failure(error: StoreError) -> Failure {
+    Failure::failed(error)
 }
 
 /// The path as seen from the root: the process may be asked about it from elsewhere.
@@ -150,9 +177,8 @@ fn refuse_foreign_keys(directory: &Path, ring: &KeyRing) -> Result<(), Failure> 
     )))
 }
 
-fn warn_if_open(directory: &Path) {
-    for name in [crate::installation::FILE, keys_file::FILE] {
-        let file = directory.join(name);
+fn warn_if_open(config: &Config) {
+    for file in [config.installation_file(), config.data_dir.join(keys_file::FILE)] {
         if private::is_open_to_others(&file) {
             tracing::warn!(file = %file.display(), "others may read this file of secrets: chmod 600");
         }

@@ -11,7 +11,6 @@ use crate::config::types::{Config, Role};
 use crate::failure::Failure;
 use crate::health::Health;
 use evaluator::Evaluator;
-use eventlog::EventLog;
 use ingest::Ingest;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::net::TcpListener;
@@ -120,7 +119,7 @@ impl Running {
 
     /// The data directory.
     pub fn directory(&self) -> &Path {
-        &self.opened.directory
+        &self.opened.place.directory
     }
 
     /// Returns only if a stage ends by itself.
@@ -151,6 +150,9 @@ impl Running {
         // The stage keeps its own time; a second more and it is cut off.
         self.http.stop(drain + Duration::from_secs(1)).await;
         stop(self.notifier, attempts).await;
+        if let Some(evaluator) = &self.evaluator {
+            evaluator.close_feed();
+        }
         self.grpc.stop(calls).await;
         if let Some(evaluator) = self.evaluator {
             bounded("the evaluator", snapshot, evaluator.stop()).await;
@@ -158,7 +160,7 @@ impl Running {
         for task in self.upkeep {
             task.stop(Duration::from_secs(1)).await;
         }
-        bounded("the log", Duration::from_secs(3), self.opened.log.close()).await;
+        bounded("the log", Duration::from_secs(3), self.opened.log.shared().close()).await;
         tracing::info!("stopped");
     }
 }
@@ -177,7 +179,7 @@ async fn serve_http(ingest: Option<Ingest>, listener: TcpListener, stop: Cancell
 }
 
 fn watch(health: &Health, opened: &Opened, ingest: Option<&Ingest>, evaluator: Option<&Arc<Evaluator>>) {
-    health.watch_store(opened.store.clone());
+    health.watch_store(opened.store.shared());
     if let Some(ingest) = ingest.cloned() {
         health.add(Box::new(move || ingest.readiness().missing));
     }
@@ -193,7 +195,7 @@ fn upkeep(
     reporter: tonic_health::server::HealthReporter,
     metrics: PrometheusHandle,
 ) -> Vec<Task> {
-    let (store, clock, settings) = (Arc::clone(&opened.store), opened.clock.clone(), config.store.clone());
+    let (store, clock, settings) = (opened.store.shared(), opened.clock.clone(), config.store.clone());
     vec![
         Task::run("expiry", |stop| housekeeping::expire(store, clock, settings, stop)),
         Task::run("metrics upkeep", |stop| housekeeping::upkeep(metrics, stop)),

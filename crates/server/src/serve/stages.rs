@@ -1,7 +1,7 @@
 //! The stages of one process, built from what is open and the configuration. Nothing runs yet.
 
 use super::background::Background;
-use super::backup::Copier;
+use super::backup::{Backups, Copier};
 use super::listeners::Listeners;
 use super::open::Opened;
 use super::wiring::{Tester, owner_resolver};
@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::installation;
 use api::ApiDeps;
 use domain::egress::EgressPolicy;
+use domain::engine::snapshot::Format;
 use domain::record::Params;
 use domain::token::internal_token;
 use evaluator::{Evaluator, EvaluatorDeps, EvaluatorOptions};
@@ -56,17 +57,20 @@ impl<'a> Plan<'a> {
         listeners: &Listeners,
         drain: Duration,
     ) -> Result<Self, Failure> {
-        let installation = &opened.installation;
+        let installation = &opened.place.installation;
         let producer = installation::random_u64().map_err(Failure::failed)?.max(1);
         let public_url = public_url(config, listeners);
-        let store: Arc<dyn Store> = opened.store.clone();
+        let store: Arc<dyn Store> = opened.store.shared();
         let auth = InternalAuth::new(&internal_token(installation.root()));
         Ok(Self {
-            producer: Producer::new(opened.log.clone(), producer, installation.node, ORIGIN),
+            producer: Producer::new(opened.log.shared(), producer, installation.node, ORIGIN),
             sealer: Sealer::new(installation.root()),
             shards: ShardClient::new(owner_resolver(store.clone()), auth.clone()),
             egress: egress(config, &public_url)?,
-            grpc_address: listeners.grpc.reachable().to_string(),
+            grpc_address: match config.grpc.advertise.as_str() {
+                "" => listeners.grpc.reachable().to_string(),
+                set => set.to_owned(),
+            },
             store,
             auth,
             public_url,
@@ -78,7 +82,7 @@ impl<'a> Plan<'a> {
 
     /// Lets only the installation's own processes through.
     pub fn guard(&self) -> InternalGuard {
-        InternalGuard::new(&internal_token(self.opened.installation.root()))
+        InternalGuard::new(&internal_token(self.opened.place.installation.root()))
     }
 
     /// The door for pings.
@@ -90,7 +94,7 @@ impl<'a> Plan<'a> {
         };
         let proxies = http.trusted_proxies.iter().map(|text| text.parse()).collect::<Result<_, _>>();
         let options = IngestOptions {
-            append_timeout: self.config.engine.append_timeout.duration(),
+            append_timeout: self.config.append_timeout().duration(),
             body_limit_bytes: usize::try_from(http.body_limit.0).unwrap_or(usize::MAX),
             workers,
             max_connections: http.max_connections as usize,
@@ -105,24 +109,26 @@ impl<'a> Plan<'a> {
 
     /// Judges silence in every shard. The numbers that verdicts depend on go into the log from here.
     pub async fn evaluator(&self, background: &Background) -> Result<Evaluator, Failure> {
-        let w_ms = u32::try_from(self.config.engine.append_timeout.as_ms()).unwrap_or(u32::MAX);
+        let w_ms = self.config.append_timeout().as_ms() + self.config.skew_bound_ms();
+        let w_ms = u32::try_from(w_ms).unwrap_or(u32::MAX);
         let deps = EvaluatorDeps {
-            log: self.opened.log.clone(),
+            log: self.opened.log.shared(),
             store: self.store.clone(),
             producer: self.producer.clone(),
             clock: self.opened.clock.clone(),
         };
         let options = EvaluatorOptions {
             params: Params { w_ms, c_ms: w_ms, ..Params::EMBEDDED },
-            shards: self.opened.installation.shards.all().collect(),
             address: self.grpc_address.clone(),
-            node: self.opened.installation.node,
+            node: self.opened.place.installation.node,
             snapshot_every: self.config.engine.snapshot_every.duration(),
+            format: Format::from_number(self.config.engine.snapshot_format)
+                .ok_or_else(|| Failure::usage("engine.snapshot_format: not known to this build"))?,
             offer_lease: EvaluatorOptions::OFFER_LEASE,
         };
-        let failed = |error: &dyn std::fmt::Display| Failure::failed(format_args!("the evaluator: {error}"));
-        let started = background.run(Evaluator::start(deps, options)).await.map_err(|error| failed(&error))?;
-        started.map_err(|error| failed(&error))
+        let placement = self.opened.log.placement()?;
+        let started = background.run(async move { Evaluator::start(deps, options, placement) }).await;
+        started.map_err(|error| Failure::failed(format_args!("the evaluator: {error}")))
     }
 
     /// Makes the attempts.
@@ -136,7 +142,7 @@ impl<'a> Plan<'a> {
         let named = &self.config.notifier.evaluators;
         let options = NotifierOptions {
             evaluators: if named.is_empty() { vec![self.grpc_address.clone()] } else { named.clone() },
-            worker: format!("{:016x}", self.opened.installation.node),
+            worker: format!("{:016x}", self.opened.place.installation.node),
             capacity: self.config.notifier.capacity,
             egress: self.egress.clone(),
             smtp: smtp(self.config),
@@ -164,7 +170,7 @@ impl<'a> Plan<'a> {
             sealer: self.sealer.clone(),
             clock: self.opened.clock.clone(),
             tester: Arc::new(Tester(notifier.clone())),
-            backup: Arc::new(Copier::of(self.opened)),
+            backup: Arc::new(Backups(Copier::of(self.opened))),
             public_url: self.public_url.clone(),
             egress: self.egress.clone(),
         }

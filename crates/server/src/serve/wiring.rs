@@ -64,7 +64,7 @@ mod tests {
         let store = EmbeddedStore::open(directory.path()).unwrap();
         let resolve = owner_resolver(store.clone());
         assert_eq!(resolve(ShardId(0)).await, None);
-        let owner = |address: &str| Some(ShardOwner { address: address.into(), node: 1, since_ms: 0 });
+        let owner = |address: &str| ShardOwner { address: address.into(), node: 1, since_ms: 0 };
         store.claim_shard(ShardId(0), owner("127.0.0.1:1")).await.unwrap();
         assert_eq!(resolve(ShardId(0)).await.as_deref(), Some("127.0.0.1:1"));
         store.claim_shard(ShardId(0), owner("127.0.0.1:2")).await.unwrap();

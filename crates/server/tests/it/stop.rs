@@ -59,7 +59,7 @@ async fn connections_that_never_end_do_not_hold_up_the_end() {
     let mut server = Server::start(directory.path(), &[]);
     let (api_key, _) = server.keys();
     let mut incidents = IncidentServiceClient::connect(format!("http://{}", server.grpc)).await.unwrap();
-    let mut request = tonic::Request::new(v1::WatchRequest {});
+    let mut request = tonic::Request::new(v1::WatchRequest::default());
     request.metadata_mut().insert("authorization", format!("Bearer {api_key}").parse().unwrap());
     let watch = incidents.watch(request).await.unwrap();
     let mut half = TcpStream::connect(&server.http).unwrap();

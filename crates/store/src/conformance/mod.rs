@@ -87,6 +87,7 @@ macro_rules! store_conformance {
                 an_older_snapshot_changes_nothing,
                 shards_keep_their_snapshots_apart,
                 the_last_claim_is_the_hint,
+                only_its_own_claim_is_taken_back,
             ]
             directory: [
                 a_tenant_is_replaced,

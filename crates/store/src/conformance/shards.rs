@@ -90,11 +90,21 @@ pub async fn the_last_claim_is_the_hint(store: &dyn Store) {
         |node: u64| ShardOwner { address: format!("[::1]:{node}"), node: u64::MAX - node, since_ms: node as i64 };
     assert_eq!(store.shard_owner(world.shard).await, Ok(None));
     for node in [1, 2] {
-        store.claim_shard(world.shard, Some(owner(node))).await.unwrap();
+        store.claim_shard(world.shard, owner(node)).await.unwrap();
         assert_eq!(store.shard_owner(world.shard).await, Ok(Some(owner(node))));
     }
     for _ in 0..2 {
-        store.claim_shard(world.shard, None).await.unwrap();
+        store.step_down(world.shard, &owner(2)).await.unwrap();
         assert_eq!(store.shard_owner(world.shard).await, Ok(None));
     }
+}
+
+/// An owner that was stopped for a while does not take away its successor's claim.
+pub async fn only_its_own_claim_is_taken_back(store: &dyn Store) {
+    let world = World::new();
+    let owner = |since_ms: i64| ShardOwner { address: "127.0.0.1:1".into(), node: 1, since_ms };
+    store.claim_shard(world.shard, owner(1)).await.unwrap();
+    store.claim_shard(world.shard, owner(2)).await.unwrap();
+    store.step_down(world.shard, &owner(1)).await.unwrap();
+    assert_eq!(store.shard_owner(world.shard).await, Ok(Some(owner(2))));
 }

@@ -17,7 +17,8 @@ const TRANSITION: &str = "select cell from transition where id = ?1";
 const OWNER: &str = "select address, node, since_ms from shard_owner where shard = ?1";
 const CLAIM: &str = "insert into shard_owner (shard, address, node, since_ms) values (?1, ?2, ?3, ?4)
     on conflict do update set address = excluded.address, node = excluded.node, since_ms = excluded.since_ms";
-const STEP_DOWN: &str = "delete from shard_owner where shard = ?1";
+const STEP_DOWN: &str =
+    "delete from shard_owner where shard = ?1 and address = ?2 and node = ?3 and since_ms = ?4";
 
 #[async_trait]
 impl ShardTables for EmbeddedStore {
@@ -47,8 +48,21 @@ impl ShardTables for EmbeddedStore {
         self.readers.run(move |connection| transition(connection, id)).await
     }
 
-    async fn claim_shard(&self, shard: ShardId, owner: Option<ShardOwner>) -> Result<(), StoreError> {
-        self.writer.run(1, move |connection| claim(connection, shard, owner.as_ref()).map_err(broken)).await
+    async fn claim_shard(&self, shard: ShardId, owner: ShardOwner) -> Result<(), StoreError> {
+        let values = move |connection: &Connection| {
+            let values = params![shard.0, owner.address, owner.node as i64, owner.since_ms];
+            connection.prepare_cached(CLAIM)?.execute(values)
+        };
+        self.writer.run(1, move |connection| values(connection).map(drop).map_err(broken)).await
+    }
+
+    async fn step_down(&self, shard: ShardId, owner: &ShardOwner) -> Result<(), StoreError> {
+        let owner = owner.clone();
+        let remove = move |connection: &Connection| {
+            let values = params![shard.0, owner.address, owner.node as i64, owner.since_ms];
+            connection.prepare_cached(STEP_DOWN)?.execute(values)
+        };
+        self.writer.run(1, move |connection| remove(connection).map(drop).map_err(broken)).await
     }
 
     async fn shard_owner(&self, shard: ShardId) -> Result<Option<ShardOwner>, StoreError> {
@@ -61,17 +75,6 @@ pub(super) fn transition(connection: &Connection, id: TransitionId) -> Result<Op
     let cell =
         || connection.prepare_cached(TRANSITION)?.query_row([&id.0[..]], |row| row.get::<_, Vec<u8>>(0)).optional();
     cell().map_err(broken)?.map(|cell| Transition::from_stored(&cell)).transpose()
-}
-
-fn claim(connection: &Connection, shard: ShardId, owner: Option<&ShardOwner>) -> rusqlite::Result<()> {
-    let written = match owner {
-        Some(owner) => {
-            let values = params![shard.0, owner.address, owner.node as i64, owner.since_ms];
-            connection.prepare_cached(CLAIM)?.execute(values)
-        }
-        None => connection.prepare_cached(STEP_DOWN)?.execute([shard.0]),
-    };
-    written.map(drop)
 }
 
 fn owner(connection: &Connection, shard: ShardId) -> rusqlite::Result<Option<ShardOwner>> {

@@ -2,6 +2,7 @@
 
 mod owner;
 mod recorder;
+mod store;
 mod world;
 
 pub use recorder::counted;

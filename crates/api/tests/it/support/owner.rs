@@ -1,5 +1,5 @@
 //! An owner of all shards: applies the log to the real engine, stores what follows, and answers. It can be
-//! told to be away, or to fall behind.
+//! told to be away, to fall behind, to hang, to be slow, and to lose answers.
 
 use domain::command::{Answer, RefusalCode};
 use domain::engine::Engine;
@@ -10,7 +10,7 @@ use eventlog::{EventLog, RawRecord};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use store::ShardBatch;
 use store::row::Revocation;
@@ -25,6 +25,11 @@ use wire::v1::shard_await_response::Answer as Word;
 pub struct Owner {
     shards: Vec<Arc<Shard>>,
     away: AtomicBool,
+    hangs: AtomicBool,
+    /// How long a read takes, in milliseconds.
+    slow_ms: AtomicU64,
+    /// Reads so far, by shard.
+    pub reads: Mutex<Vec<u32>>,
 }
 
 struct Shard {
@@ -39,23 +44,43 @@ struct State {
     answers: BTreeMap<u64, Answer>,
     /// Bodies of `ChannelClosed` records.
     closed: Vec<domain::ids::ChannelId>,
+    /// How many answers to come are lost.
+    losing: usize,
 }
 
 impl Owner {
     pub fn start(log: Arc<dyn EventLog>, store: Arc<dyn store::Store>) -> Arc<Self> {
         let shard = |id| {
             let engine = Engine::new(id, Params::EMBEDDED);
-            let state = Mutex::new(State { engine, answers: BTreeMap::new(), closed: Vec::new() });
+            let state = Mutex::new(State { engine, answers: BTreeMap::new(), closed: Vec::new(), losing: 0 });
             let shard = Arc::new(Shard { state, applied: watch::Sender::new(0), behind: watch::Sender::new(false) });
             tokio::spawn(follow(shard.clone(), id, log.clone(), store.clone()));
             shard
         };
-        Arc::new(Self { shards: log.shards().all().map(shard).collect(), away: AtomicBool::new(false) })
+        let (away, hangs) = (AtomicBool::new(false), AtomicBool::new(false));
+        let shards = log.shards().all().map(shard).collect();
+        Arc::new(Self { shards, away, hangs, slow_ms: AtomicU64::new(0), reads: Mutex::default() })
     }
 
     /// Answers nobody, while the log is still followed.
     pub fn set_away(&self, away: bool) {
         self.away.store(away, Ordering::SeqCst);
+    }
+
+    /// Takes questions and never answers one, as a process that is frozen.
+    pub fn set_hanging(&self, hangs: bool) {
+        self.hangs.store(hangs, Ordering::SeqCst);
+    }
+
+    /// Each read takes so long.
+    pub fn set_slow(&self, slow: Duration) {
+        self.slow_ms.store(slow.as_millis() as u64, Ordering::SeqCst);
+    }
+
+    /// Loses the answers to the next records of each shard that have one, as an owner that took the shard over
+    /// after they were given.
+    pub fn lose_answers(&self, count: usize) {
+        self.shards.iter().for_each(|shard| shard.state.lock().losing = count);
     }
 
     /// Applies nothing new until it is told to go on.
@@ -77,6 +102,13 @@ impl Owner {
         self.shards.iter().filter(|shard| shard.state.lock().closed.contains(&channel)).count()
     }
 
+    async fn heed(&self) {
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        tokio::time::sleep(Duration::from_millis(self.slow_ms.load(Ordering::SeqCst))).await;
+    }
+
     fn shard(&self, shard: u32) -> Result<&Arc<Shard>, Status> {
         if self.away.load(Ordering::SeqCst) {
             return Err(Status::unavailable("not owned here"));
@@ -92,8 +124,16 @@ async fn follow(shard: Arc<Shard>, id: ShardId, log: Arc<dyn EventLog>, store: A
         let last = records.last().map_or(0, |record| record.offset);
         let (batch, answers) = apply(&shard, records);
         store.write(id, batch).await.expect("a step is stored");
-        shard.state.lock().answers.extend(answers);
+        shard.state.lock().keep(answers);
         shard.applied.send_replace(last + 1);
+    }
+}
+
+impl State {
+    fn keep(&mut self, answers: Vec<(u64, Answer)>) {
+        let lost = self.losing.min(answers.len());
+        self.losing -= lost;
+        self.answers.extend(answers.into_iter().skip(lost));
     }
 }
 
@@ -143,6 +183,8 @@ pub struct Answers(pub Arc<Owner>);
 impl v1::shard_service_server::ShardService for Answers {
     async fn read(&self, request: Request<v1::ShardReadRequest>) -> Result<Response<v1::ShardReadResponse>, Status> {
         let request = request.into_inner();
+        self.0.reads.lock().push(request.shard);
+        self.0.heed().await;
         let state = self.0.shard(request.shard)?.state.lock();
         let views = request.monitors.into_iter().filter_map(|id| state.engine.view(MonitorId(id)));
         Ok(Response::new(v1::ShardReadResponse { views: views.map(|view| view_to_wire(&view)).collect() }))
@@ -153,6 +195,7 @@ impl v1::shard_service_server::ShardService for Answers {
         request: Request<v1::ShardAwaitRequest>,
     ) -> Result<Response<v1::ShardAwaitResponse>, Status> {
         let request = request.into_inner();
+        self.0.heed().await;
         let shard = self.0.shard(request.shard)?;
         let mut applied = shard.applied.subscribe();
         let patience = Duration::from_millis(request.timeout_ms.into());

@@ -2,6 +2,7 @@
 
 use super::ManualClock;
 use super::owner::{Answers, Owner};
+use super::store::SwitchedStore;
 use api::{ApiDeps, Backup, ChannelTester, Limits};
 use domain::egress::EgressPolicy;
 use domain::ids::{MonitorId, ShardCount, ShardId, TenantId};
@@ -42,6 +43,8 @@ pub struct World {
     pub store: Arc<EmbeddedStore>,
     pub log: Arc<EmbeddedLog>,
     pub owner: Arc<Owner>,
+    /// The store as the API sees it.
+    pub switch: Arc<SwitchedStore>,
     pub tester: Arc<Tester>,
     pub backups: Arc<Backups>,
     pub keys: KeyRing,
@@ -51,6 +54,9 @@ pub struct World {
     /// A key of [`TENANT`] with scope `admin`.
     pub admin: String,
     producer: Producer,
+    deps: ApiDeps,
+    limits: Limits,
+    claims: Claims,
     _directory: tempfile::TempDir,
 }
 
@@ -88,11 +94,13 @@ impl World {
         let keys = KeyRing::new([1; 32], vec![[2; 32]], shards);
         let sealer = Sealer::new(&[3; 32]);
         let (tester, backups) = (Arc::new(Tester::default()), Arc::new(Backups::default()));
+        let (switch, claims) = (SwitchedStore::new(store.clone()), Claims::default());
+        claims.set(owner.clone()).await;
         let deps = ApiDeps {
-            store: store.clone(),
+            store: switch.clone(),
             producer: producer.clone(),
             keys: keys.clone(),
-            shards: shard_client(owner.clone()).await,
+            shards: claims.client(),
             sealer: sealer.clone(),
             clock: clock.clone(),
             tester: tester.clone(),
@@ -100,7 +108,7 @@ impl World {
             public_url: "https://ping.example.org/".to_owned(),
             egress: EgressPolicy { own_hosts: vec!["ping.example.org".into()], ..EgressPolicy::default() },
         };
-        let address = serve(deps, limits).await;
+        let address = serve(deps.clone(), limits).await;
         let channel = connect(address);
         for tenant in [TENANT, OTHER] {
             let row = TenantRow { id: tenant, name: tenant.to_string(), ping_key_generation: 0, created_ms: MIDNIGHT };
@@ -112,6 +120,7 @@ impl World {
             store,
             log,
             owner,
+            switch,
             tester,
             backups,
             keys,
@@ -120,8 +129,26 @@ impl World {
             channel,
             admin,
             producer,
+            deps,
+            limits,
+            claims,
             _directory: directory,
         }
+    }
+
+    /// Another API node over the same log, store and owners.
+    pub async fn second_node(&self) -> Channel {
+        connect(serve(ApiDeps { shards: self.claims.client(), ..self.deps.clone() }, self.limits).await)
+    }
+
+    /// Another owner of all shards, which has read the log from its beginning. Nobody asks it yet.
+    pub fn second_owner(&self) -> Arc<Owner> {
+        Owner::start(self.log.clone(), self.store.clone())
+    }
+
+    /// From now on `owner` is said to own all shards.
+    pub async fn set_owner(&self, owner: Arc<Owner>) {
+        self.claims.set(owner).await;
     }
 
     /// A second connection.
@@ -223,17 +250,28 @@ async fn new_key(store: &EmbeddedStore, tenant: TenantId, scope: Scope) -> (Stri
     (key, row)
 }
 
-async fn shard_client(owner: Arc<Owner>) -> ShardClient {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let service = v1::shard_service_server::ShardServiceServer::new(Answers(owner));
-    let guarded = InterceptedService::new(service, InternalGuard::new("internal"));
-    tokio::spawn(Server::builder().add_service(guarded).serve_with_incoming(TcpListenerStream::new(listener)));
-    let resolve = Arc::new(move |_| {
-        let address = address.clone();
-        Box::pin(async move { Some(address) }) as _
-    });
-    ShardClient::new(resolve, InternalAuth::new("internal"))
+/// Who is said to own the shards.
+#[derive(Clone, Default)]
+struct Claims(Arc<Mutex<String>>);
+
+impl Claims {
+    async fn set(&self, owner: Arc<Owner>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let service = v1::shard_service_server::ShardServiceServer::new(Answers(owner));
+        let guarded = InterceptedService::new(service, InternalGuard::new("internal"));
+        tokio::spawn(Server::builder().add_service(guarded).serve_with_incoming(TcpListenerStream::new(listener)));
+        *self.0.lock() = address;
+    }
+
+    fn client(&self) -> ShardClient {
+        let claims = self.clone();
+        let resolve = Arc::new(move |_| {
+            let address = claims.0.lock().clone();
+            Box::pin(async move { Some(address) }) as _
+        });
+        ShardClient::new(resolve, InternalAuth::new("internal"))
+    }
 }
 
 async fn serve(deps: ApiDeps, limits: Limits) -> SocketAddr {

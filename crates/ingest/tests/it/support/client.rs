@@ -95,6 +95,13 @@ impl Client {
         self.read.is_empty() && !self.read_more().await
     }
 
+    /// Whether the server ends the connection in an orderly way now: no byte more, and no reset.
+    pub async fn is_closed_cleanly(&mut self) -> bool {
+        let mut chunk = [0; 1];
+        let read = timeout(PATIENCE, self.stream.read(&mut chunk)).await.expect("the server does not close");
+        self.read.is_empty() && matches!(read, Ok(0))
+    }
+
     /// Reads and forgets until the server closes.
     pub async fn drain_until_closed(&mut self) {
         while self.read_more().await {

@@ -1,13 +1,14 @@
-//! A log in memory that acknowledges, holds back or fails, as the test says.
+//! A log in memory that acknowledges, holds back or fails, as the test says, by a clock that the test may set.
 
 use async_trait::async_trait;
 use domain::ids::{ShardCount, ShardId};
 use domain::record::{Body, Envelope};
-use domain::time::UnixMs;
+use domain::time::{Clock, UnixMs};
 use eventlog::ticket::{BatchOutcome, ShardStart};
 use eventlog::{AppendError, AppendTicket, Appended, Bounds, EventLog, ReadError, ShardReader};
 use parking_lot::Mutex;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// What becomes of the next appends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,25 +23,44 @@ pub enum Mode {
 
 pub struct MemoryLog {
     shards: ShardCount,
-    mode: Mutex<Mode>,
+    clock: Arc<dyn Clock>,
+    clock_ahead_ms: AtomicI64,
+    modes: Mutex<Vec<Mode>>,
     records: Mutex<Vec<(ShardId, Vec<u8>)>>,
     held: Mutex<Vec<(Arc<BatchOutcome>, ShardId, u64)>>,
 }
 
 impl MemoryLog {
-    pub fn new(shards: ShardCount) -> Arc<Self> {
-        let mode = Mutex::new(Mode::Ack);
-        Arc::new(Self { shards, mode, records: Mutex::default(), held: Mutex::default() })
+    /// Takes its time from `clock`.
+    pub fn new(shards: ShardCount, clock: Arc<dyn Clock>) -> Arc<Self> {
+        let modes = Mutex::new(shards.all().map(|_| Mode::Ack).collect());
+        let clock_ahead_ms = AtomicI64::new(0);
+        Arc::new(Self { shards, clock, clock_ahead_ms, modes, records: Mutex::default(), held: Mutex::default() })
     }
 
+    /// How far the log's clock is ahead of the one it was given.
+    pub fn set_clock_ahead(&self, ms: i64) {
+        self.clock_ahead_ms.store(ms, Ordering::Relaxed);
+    }
+
+    /// For all shards.
     pub fn set(&self, mode: Mode) {
-        *self.mode.lock() = mode;
+        self.modes.lock().fill(mode);
+    }
+
+    pub fn set_shard(&self, shard: ShardId, mode: Mode) {
+        self.modes.lock()[usize::from(shard.0)] = mode;
     }
 
     pub fn release_held(&self) {
+        let append = self.now();
         for (outcome, shard, first_offset) in self.held.lock().drain(..) {
-            outcome.resolve(Ok(vec![ShardStart { shard, first_offset, append: UnixMs(0) }]));
+            outcome.resolve(Ok(vec![ShardStart { shard, first_offset, append }]));
         }
+    }
+
+    fn now(&self) -> UnixMs {
+        self.clock.now().plus_ms(self.clock_ahead_ms.load(Ordering::Relaxed))
     }
 
     pub fn held(&self) -> usize {
@@ -83,11 +103,12 @@ impl EventLog for MemoryLog {
     }
 
     fn append(&self, shard: ShardId, payload: Vec<u8>) -> AppendTicket {
-        match *self.mode.lock() {
+        let mode = self.modes.lock()[usize::from(shard.0)];
+        match mode {
             Mode::Fail(error) => AppendTicket::ready(Err(error)),
             Mode::AtMost(most) if payload.len() > most => AppendTicket::ready(Err(AppendError::TooLarge)),
             Mode::Ack | Mode::AtMost(_) => {
-                AppendTicket::ready(Ok(Appended { offset: self.write(shard, payload), append: UnixMs(0) }))
+                AppendTicket::ready(Ok(Appended { offset: self.write(shard, payload), append: self.now() }))
             }
             Mode::Hold => {
                 let outcome = Arc::new(BatchOutcome::default());

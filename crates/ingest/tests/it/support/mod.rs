@@ -1,5 +1,6 @@
 //! A running ingest over a log that obeys the test, a real store, and clients that see every byte.
 
+pub mod balancer;
 pub mod client;
 pub mod engine;
 pub mod log;
@@ -68,15 +69,16 @@ impl Server {
     pub async fn start_with(change: impl FnOnce(&mut IngestOptions)) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
+        // All servers of a test are nodes of one installation: a token of one is good at the others.
         let keys = KeyRing::new([1; 32], vec![[2; 32]], ShardCount::new(4).unwrap());
-        let log = MemoryLog::new(keys.shards());
+        let clock = Arc::new(TestClock(AtomicI64::new(0)));
+        let log = MemoryLog::new(keys.shards(), clock.clone());
         let directory = tempfile::tempdir().unwrap();
         let store = SwitchedStore::open(directory.path());
         store.add_tenant(TENANT, 0).await;
         store.add_channel(CHANNEL, TENANT, "ops", "").await;
         store.add_monitor(&keys, TENANT, SLUG, false).await;
         let (engine, shards) = engine::start().await;
-        let clock = Arc::new(TestClock(AtomicI64::new(0)));
         let deps = IngestDeps {
             producer: Producer::new(log.clone(), 9, 1, 0),
             keys: keys.clone(),
@@ -127,7 +129,12 @@ impl Server {
 
 /// Waits until `holds`, at most ten seconds.
 pub async fn eventually(what: &str, holds: impl Fn() -> bool) {
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    within(Duration::from_secs(10), what, holds).await;
+}
+
+/// Waits until `holds`, at most so long.
+pub async fn within(patience: Duration, what: &str, holds: impl Fn() -> bool) {
+    let deadline = tokio::time::Instant::now() + patience;
     while !holds() {
         assert!(tokio::time::Instant::now() < deadline, "waited too long for: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;

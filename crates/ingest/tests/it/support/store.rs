@@ -109,7 +109,10 @@ impl ShardTables for SwitchedStore {
     ) -> Result<Option<Transition>, StoreError> {
         self.there()?.transition(shard, known_ms, id).await
     }
-    async fn claim_shard(&self, shard: ShardId, owner: Option<ShardOwner>) -> Result<(), StoreError> {
+    async fn step_down(&self, shard: ShardId, owner: &ShardOwner) -> Result<(), StoreError> {
+        self.there()?.step_down(shard, owner).await
+    }
+    async fn claim_shard(&self, shard: ShardId, owner: ShardOwner) -> Result<(), StoreError> {
         self.there()?.claim_shard(shard, owner).await
     }
     async fn shard_owner(&self, shard: ShardId) -> Result<Option<ShardOwner>, StoreError> {

@@ -1,0 +1,166 @@
+//! The thread that is the member: polls, passes changes on, and gives partitions back when it is time.
+
+use super::group::{Group, Shared, Step, unassign};
+use crate::kafka::{KafkaOptions, OpenError, config};
+use crate::metric;
+use crate::placement::PlacementChange;
+use domain::ids::ShardId;
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{info, warn};
+
+/// How long a shard's owner may take to hand it over.
+const HAND_OVER: Duration = Duration::from_secs(10);
+/// How long a poll waits: so late is a hand-over, or the wish to leave, noticed.
+const POLL: Duration = Duration::from_millis(20);
+/// A member that is outside the group for so many session timeouts is made anew.
+const OUTSIDE_SESSIONS: u32 = 5;
+/// But not before so long: the first join waits for the brokers.
+const OUTSIDE_LEAST: Duration = Duration::from_secs(60);
+
+pub(super) struct Member {
+    options: KafkaOptions,
+    shared: Arc<Shared>,
+    changes: mpsc::Sender<PlacementChange>,
+    consumer: BaseConsumer<Group>,
+    owned: BTreeSet<ShardId>,
+    hand_over: Option<HandOver>,
+    /// When this consumer was made.
+    made: Instant,
+}
+
+/// Shards that are revoked and whose owner is not done.
+struct HandOver {
+    shards: Vec<ShardId>,
+    done: oneshot::Receiver<()>,
+    deadline: Instant,
+}
+
+impl Member {
+    pub fn new(
+        options: &KafkaOptions,
+        shared: Arc<Shared>,
+        changes: mpsc::Sender<PlacementChange>,
+    ) -> Result<Self, OpenError> {
+        let (consumer, options) = (join(options, &shared)?, options.clone());
+        let (owned, hand_over, made) = (BTreeSet::new(), None, Instant::now());
+        Ok(Self { options, shared, changes, consumer, owned, hand_over, made })
+    }
+
+    /// Until it is told to leave. Dropping the consumer leaves the group, which then deals out its shards at once.
+    pub fn run(mut self) {
+        while !self.shared.is_leaving() {
+            // Messages do not come, and errors were logged by the context.
+            let _ = self.consumer.poll(POLL);
+            let steps = std::mem::take(&mut *self.consumer.context().steps.lock());
+            steps.into_iter().for_each(|step| self.pass_on(step));
+            self.finish_hand_over(Instant::now());
+            self.join_anew_if_outside();
+        }
+        if let Some(open) = self.hand_over.take() {
+            unassign(&self.consumer, &self.list(&open.shards));
+        }
+        metric::set_placed_shards(0);
+    }
+
+    fn pass_on(&mut self, step: Step) {
+        match step {
+            Step::Gained(shards) => self.gain(shards),
+            Step::Revoked(shards) => self.hand_over(shards),
+            Step::Lost(shards) => self.lose(shards),
+        }
+        metric::set_placed_shards(self.owned.len());
+    }
+
+    fn gain(&mut self, shards: Vec<ShardId>) {
+        if shards.is_empty() {
+            return;
+        }
+        info!(shards = shards.len(), "shards gained");
+        self.owned.extend(&shards);
+        self.send(PlacementChange::Gained(shards));
+    }
+
+    fn hand_over(&mut self, shards: Vec<ShardId>) {
+        info!(shards = shards.len(), "shards are to be handed over");
+        let done = self.say_lost(shards.clone());
+        self.hand_over = Some(HandOver { shards, done, deadline: Instant::now() + HAND_OVER });
+    }
+
+    /// Nobody waits for `done` here.
+    fn lose(&mut self, shards: Vec<ShardId>) {
+        self.hand_over = None;
+        if !shards.is_empty() {
+            warn!(shards = shards.len(), "shards were lost without a word: the session with the brokers expired");
+            drop(self.say_lost(shards));
+        }
+    }
+
+    fn say_lost(&mut self, shards: Vec<ShardId>) -> oneshot::Receiver<()> {
+        self.owned.retain(|shard| !shards.contains(shard));
+        let (done, receiver) = oneshot::channel();
+        self.send(PlacementChange::Lost { shards, done });
+        receiver
+    }
+
+    fn send(&self, change: PlacementChange) {
+        // An error means that it is leaving.
+        let _ = self.changes.blocking_send(change);
+    }
+
+    fn finish_hand_over(&mut self, now: Instant) {
+        let Some(open) = &mut self.hand_over else { return };
+        let waiting = matches!(open.done.try_recv(), Err(oneshot::error::TryRecvError::Empty));
+        if waiting && now < open.deadline {
+            return;
+        }
+        if waiting {
+            let seconds = HAND_OVER.as_secs();
+            warn!(shards = open.shards.len(), seconds, "shards are handed over though their owner is not done");
+        }
+        if let Some(open) = self.hand_over.take() {
+            unassign(&self.consumer, &self.list(&open.shards));
+        }
+    }
+
+    /// The client may have lost touch without saying so, as producers do (CLUSTER.md).
+    fn join_anew_if_outside(&mut self) {
+        let patience = OUTSIDE_LEAST.max(self.options.session_timeout * OUTSIDE_SESSIONS);
+        let since = self.shared.outside_since().map(|since| since.max(self.made));
+        if since.is_none_or(|since| since.elapsed() < patience) {
+            return;
+        }
+        self.made = Instant::now();
+        warn!(seconds = patience.as_secs(), "outside the consumer group for long; joining with a new client");
+        match join(&self.options, &self.shared) {
+            Ok(new) => {
+                metric::count_consumer_recreated();
+                let old = std::mem::replace(&mut self.consumer, new);
+                if let Err(error) = thread::Builder::new().name("kafka-retire".to_owned()).spawn(move || drop(old)) {
+                    warn!(%error, "no thread to retire a client on");
+                }
+            }
+            Err(error) => warn!(%error, "no new client could be made"),
+        }
+    }
+
+    fn list(&self, shards: &[ShardId]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(shards.len());
+        for shard in shards {
+            list.add_partition(&self.options.topic, i32::from(shard.0));
+        }
+        list
+    }
+}
+
+fn join(options: &KafkaOptions, shared: &Arc<Shared>) -> Result<BaseConsumer<Group>, KafkaError> {
+    let consumer: BaseConsumer<Group> = config::member(options).create_with_context(Group::new(shared.clone()))?;
+    consumer.subscribe(&[&options.topic])?;
+    Ok(consumer)
+}
