@@ -108,8 +108,7 @@ fn humane(text: &str) -> Result<std::time::Duration, String> {
 impl MigrateArguments {
     /// The cluster's configuration.
     pub fn target(&self) -> Result<Config, ConfigError> {
-        let sources =
-            Sources { file: self.config.as_deref(), variables: std::env::vars_os().collect(), flags: vec![] };
+        let sources = Sources { file: self.config.as_deref(), variables: std::env::vars_os().collect(), flags: vec![] };
         config::load(sources).map(|(config, _)| config)
     }
 

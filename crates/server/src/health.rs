@@ -13,8 +13,17 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
 
-/// A part of the process that can say what it lacks; empty: nothing.
-pub type Part = Box<dyn Fn() -> Vec<String> + Send + Sync>;
+/// What a part of the process lacks.
+#[derive(Default)]
+pub struct Lack {
+    /// What keeps it from its job.
+    pub missing: Vec<String>,
+    /// What somebody should look at, although it does its job.
+    pub warnings: Vec<String>,
+}
+
+/// A part of the process that can say what it lacks.
+pub type Part = Box<dyn Fn() -> Lack + Send + Sync>;
 
 /// How far the process is, and what its parts lack. Cheap to clone.
 #[derive(Clone, Default)]
@@ -41,6 +50,9 @@ pub struct Report {
     ready: bool,
     /// In words, the most basic first.
     pub missing: Vec<String>,
+    /// What somebody should look at all the same.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
 }
 
 impl Health {
@@ -68,8 +80,13 @@ impl Health {
     }
 
     /// What the parts lack, the stage aside.
-    pub fn lacking(&self) -> Vec<String> {
-        self.0.read().parts.iter().flat_map(|part| part()).collect()
+    pub fn lacking(&self) -> Lack {
+        self.0.read().parts.iter().fold(Lack::default(), |mut all, part| {
+            let Lack { missing, warnings } = part();
+            all.missing.extend(missing);
+            all.warnings.extend(warnings);
+            all
+        })
     }
 
     /// Everything that is missing now.
@@ -83,11 +100,12 @@ impl Health {
             Stage::Stopping => vec!["the server: it is shutting down".into()],
             Stage::Serving => vec![],
         };
-        missing.extend(self.lacking());
+        let lacking = self.lacking();
+        missing.extend(lacking.missing);
         if let Some(store) = store {
             missing.extend(store_problem(store.as_ref()).await);
         }
-        let report = Report { ready: missing.is_empty(), missing };
+        let report = Report { ready: missing.is_empty(), missing, warnings: lacking.warnings };
         metric::observe_ready(report.ready);
         report
     }
@@ -140,7 +158,11 @@ mod tests {
         assert_eq!(health.report().await.missing, ["the start: not every part runs yet"]);
         health.serving();
         assert!(health.report().await.ready);
-        health.add(Box::new(|| vec!["canary of shard 2".into()]));
+        health.add(Box::new(|| Lack { warnings: vec!["the disk is slow".into()], ..Lack::default() }));
+        let report = health.report().await;
+        assert!(report.ready);
+        assert_eq!(report.warnings, ["the disk is slow"]);
+        health.add(Box::new(|| Lack { missing: vec!["canary of shard 2".into()], ..Lack::default() }));
         let report = health.report().await;
         assert!(!report.ready);
         assert_eq!(report.missing, ["canary of shard 2"]);

@@ -36,12 +36,26 @@ async fn a_log_that_never_acknowledges_is_503_and_leaves_the_shard_deaf() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn every_failure_of_the_log_is_503() {
     let server = Server::start().await;
-    for error in [AppendError::Busy, AppendError::TimedOut, AppendError::Broken, AppendError::Closed] {
+    let possibly = || server.figures.value("possibly_persisted_total");
+    let log_away = || server.figures.value("ingest_shed_total{reason=\"log_away\"}");
+    for (error, reason, may_be_there) in [
+        (AppendError::Busy, "busy", false),
+        (AppendError::Broken, "broken", true),
+        (AppendError::Closed, "broken", false),
+        (AppendError::TimedOut, "timed_out", true),
+    ] {
         server.log.set(Mode::Fail(error));
+        let shed = || server.figures.value(&format!("ingest_shed_total{{reason={reason:?}}}"));
+        let before = (shed(), possibly(), log_away());
         for suffix in ["", "/start", "/0"] {
             let reply = ask(server.address, "POST", &format!("/ping/{}{suffix}", server.token())).await;
             assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")), "{error:?}");
         }
+        // After a time-out the log is known to be away: others are not given to it, but for one a second.
+        let (given, away) = (shed() - before.0, log_away() - before.2);
+        assert!(given >= 1.0 && given + away == 3.0, "{error:?}: {given} {away}");
+        assert_eq!(away > 0.0, error == AppendError::TimedOut, "{error:?}");
+        assert_eq!(possibly() - before.1, if may_be_there { given } else { 0.0 }, "{error:?}");
     }
 }
 

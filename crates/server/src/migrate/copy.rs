@@ -32,10 +32,8 @@ pub async fn directory(state: &Opened, target: &Target) -> Result<(), Failure> {
     if let Some(tenant) = old.tenant(DEFAULT_TENANT).await.map_err(failure)? {
         new.put_tenant(tenant).await.map_err(failure)?;
     }
-    let (keys, channels) = (
-        old.api_keys(DEFAULT_TENANT).await.map_err(failure)?,
-        old.channels(DEFAULT_TENANT).await.map_err(failure)?,
-    );
+    let (keys, channels) =
+        (old.api_keys(DEFAULT_TENANT).await.map_err(failure)?, old.channels(DEFAULT_TENANT).await.map_err(failure)?);
     say(format_args!("{} keys, {} channels", keys.len(), channels.len()));
     for key in keys {
         unless_there(new.add_api_key(key).await)?;
@@ -163,7 +161,9 @@ async fn deliveries(store: &dyn Store, target: &Target) -> Result<u64, Failure> 
             let page = store.deliveries(channel, PAGE, after.as_deref()).await.map_err(failure)?;
             for delivery in page.rows.into_iter().filter(|row| row.state.is_terminal()) {
                 let (monitor, hlt_us) = (delivery.monitor, delivery.changed_ms.saturating_mul(1000));
-                target.write(monitor, ShardBatch { hlt_us, deliveries: vec![delivery], ..ShardBatch::default() }).await?;
+                target
+                    .write(monitor, ShardBatch { hlt_us, deliveries: vec![delivery], ..ShardBatch::default() })
+                    .await?;
                 copied += 1;
             }
             after = page.next;

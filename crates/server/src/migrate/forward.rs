@@ -3,9 +3,9 @@
 
 use super::blind::Blind;
 use super::progress::Progress;
+use super::say;
 use super::source::{Source, Stretch};
 use super::target::Target;
-use super::say;
 use crate::failure::Failure;
 use domain::engine::Engine;
 use domain::ids::{DeliveryId, ShardId};

@@ -102,7 +102,12 @@ impl Source {
 
     /// Records of a shard from `from` on, to which `take` is shown what comes. Ends when the server has stopped and
     /// everything in its log was shown.
-    pub async fn follow<F>(&self, shard: ShardId, mut from: u64, mut take: impl FnMut(Stretch) -> F) -> Result<(), Failure>
+    pub async fn follow<F>(
+        &self,
+        shard: ShardId,
+        mut from: u64,
+        mut take: impl FnMut(Stretch) -> F,
+    ) -> Result<(), Failure>
     where
         F: Future<Output = Result<bool, Failure>>,
     {

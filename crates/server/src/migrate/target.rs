@@ -32,9 +32,8 @@ impl Target {
         let file = config.installation_file();
         let hint = "make it with `quietpulse admin installation create --from DATA_DIR --out FILE`";
         let new = Installation::read(&file).map_err(Failure::failed)?;
-        let new = new.ok_or_else(|| {
-            Failure::failed(format_args!("installation: {} is not there; {hint}", file.display()))
-        })?;
+        let new =
+            new.ok_or_else(|| Failure::failed(format_args!("installation: {} is not there; {hint}", file.display())))?;
         if !new.shares_secrets_with(old) {
             let problem = "has other secrets than the data directory, so ping URLs would change";
             return Err(Failure::failed(format_args!("installation: {} {problem}; {hint}", file.display())));

@@ -100,7 +100,11 @@ async fn serve_data(
     ready::remove_stale(&opened.place.directory);
     let keys = opened.first_keys(config).await?;
     let (http, grpc, admin) = (listeners.http.address, listeners.grpc.address, listeners.admin.address);
-    let mut running = Running::start(config, opened, listeners, health.clone(), metrics).await?;
+    // The first records may have to wait for a log that is away; whoever is tired of it may end that.
+    let mut running = tokio::select! {
+        running = Running::start(config, opened, listeners, health.clone(), metrics) => running?,
+        () = stop.cancelled() => return Ok(()),
+    };
     wait_until_caught_up(&running, &stop).await;
     let said = if stop.is_cancelled() {
         Ok(())

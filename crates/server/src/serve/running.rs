@@ -9,10 +9,11 @@ use super::stages::Plan;
 use super::tasks::Task;
 use crate::config::types::{Config, Role};
 use crate::failure::Failure;
-use crate::health::Health;
+use crate::health::{Health, Lack};
 use evaluator::Evaluator;
 use ingest::Ingest;
 use metrics_exporter_prometheus::PrometheusHandle;
+use notifier::Notifier;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -82,7 +83,8 @@ impl Running {
             true => Some(Arc::new(plan.evaluator(&background).await?)),
             false => None,
         };
-        watch(&health, &opened, ingest.as_ref(), evaluator.as_ref());
+        let delivering = plan.plays(Role::Notifier).then_some(&notifier);
+        watch(&health, &opened, ingest.as_ref(), evaluator.as_ref(), delivering);
         let (routes, reporter) = grpc::routes(&plan, ingest.as_ref(), evaluator.as_deref(), &notifier)?;
         let public_url = plan.public_url.clone();
         if let Some(ingest) = &ingest {
@@ -178,13 +180,35 @@ async fn serve_http(ingest: Option<Ingest>, listener: TcpListener, stop: Cancell
     served.map_err(|error| error.to_string())
 }
 
-fn watch(health: &Health, opened: &Opened, ingest: Option<&Ingest>, evaluator: Option<&Arc<Evaluator>>) {
-    health.watch_store(opened.store.shared());
+/// Pings are taken without the store: a process that only takes them stays ready while it is away.
+fn watch(
+    health: &Health,
+    opened: &Opened,
+    ingest: Option<&Ingest>,
+    evaluator: Option<&Arc<Evaluator>>,
+    notifier: Option<&Notifier>,
+) {
+    if ingest.is_none() || evaluator.is_some() || notifier.is_some() {
+        health.watch_store(opened.store.shared());
+    }
     if let Some(ingest) = ingest.cloned() {
-        health.add(Box::new(move || ingest.readiness().missing));
+        health.add(Box::new(move || {
+            let readiness = ingest.readiness();
+            Lack { missing: readiness.missing, warnings: readiness.warnings }
+        }));
     }
     if let Some(evaluator) = evaluator.cloned() {
-        health.add(Box::new(move || evaluator.readiness().missing));
+        health.add(Box::new(move || Lack { missing: evaluator.readiness().missing, ..Lack::default() }));
+    }
+    if let Some(notifier) = notifier.cloned() {
+        health.add(Box::new(move || {
+            // One evaluator is enough to have work; the others are worth a look.
+            let readiness = notifier.readiness();
+            match readiness.ready {
+                true => Lack { warnings: readiness.missing, ..Lack::default() },
+                false => Lack { missing: readiness.missing, ..Lack::default() },
+            }
+        }));
     }
 }
 

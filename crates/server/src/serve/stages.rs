@@ -95,6 +95,9 @@ impl<'a> Plan<'a> {
         let proxies = http.trusted_proxies.iter().map(|text| text.parse()).collect::<Result<_, _>>();
         let options = IngestOptions {
             append_timeout: self.config.append_timeout().duration(),
+            skew_bound: self.skew_bound(),
+            boot_patience: self.boot_patience(),
+            ready_needs_canaries: http.ready_needs_canaries.or(self.config.keeps_its_own_log()),
             body_limit_bytes: usize::try_from(http.body_limit.0).unwrap_or(usize::MAX),
             workers,
             max_connections: http.max_connections as usize,
@@ -173,6 +176,22 @@ impl<'a> Plan<'a> {
             backup: Arc::new(Backups(Copier::of(self.opened))),
             public_url: self.public_url.clone(),
             egress: self.egress.clone(),
+        }
+    }
+
+    /// Where the log is on this machine it has this machine's clock, and what is left is the time of a commit.
+    fn skew_bound(&self) -> Duration {
+        match self.config.keeps_its_own_log() {
+            true => IngestOptions::default().skew_bound,
+            false => self.config.kafka.skew_bound.duration(),
+        }
+    }
+
+    /// A log in our own directory that does not take the first record will not take the next one either.
+    fn boot_patience(&self) -> Duration {
+        match self.config.keeps_its_own_log() {
+            true => Duration::ZERO,
+            false => IngestOptions::default().boot_patience,
         }
     }
 

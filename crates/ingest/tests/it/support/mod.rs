@@ -3,10 +3,12 @@
 pub mod balancer;
 pub mod client;
 pub mod engine;
+pub mod figures;
 pub mod log;
 pub mod store;
 
 use self::engine::ScriptedEngine;
+use self::figures::Figures;
 use self::log::MemoryLog;
 use self::store::SwitchedStore;
 use domain::ids::{ChannelId, MonitorId, ShardCount, TenantId};
@@ -55,6 +57,7 @@ pub struct Server {
     pub engine: Arc<ScriptedEngine>,
     pub keys: KeyRing,
     pub clock: Arc<TestClock>,
+    pub figures: Figures,
     pub shutdown: CancellationToken,
     pub serving: Option<JoinHandle<std::io::Result<()>>>,
     _directory: tempfile::TempDir,
@@ -89,11 +92,12 @@ impl Server {
         let mut options =
             IngestOptions { workers: 2, public_url: format!("http://{address}"), ..IngestOptions::default() };
         change(&mut options);
-        let ingest = Ingest::new(deps, options);
+        let figures = Figures::default();
+        let ingest = metrics::with_local_recorder(&figures, || Ingest::new(deps, options));
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(ingest.clone().serve_http(listener, fallback(), shutdown.clone()));
         let serving = Some(serving);
-        Self { address, ingest, log, store, engine, keys, clock, shutdown, serving, _directory: directory }
+        Self { address, ingest, log, store, engine, keys, clock, figures, shutdown, serving, _directory: directory }
     }
 
     pub fn monitor(&self) -> MonitorId {
