@@ -4,6 +4,7 @@ use crate::Context;
 use crate::connect::{Server, ServerArgs};
 use crate::exit::Failure;
 use crate::output::{self, Table};
+use crate::repeat::{CommandId, until_known};
 use crate::{pages, time};
 use clap::{Args, Subcommand};
 use wire::v1::{AcknowledgeIncidentRequest, Incident, ListIncidentsRequest};
@@ -25,6 +26,8 @@ enum IncidentCommand {
         /// The incident's id, or the slug of the monitor that is down
         #[arg(value_name = "ID|SLUG")]
         incident: String,
+        #[command(flatten)]
+        id: CommandId,
     },
 }
 
@@ -33,7 +36,7 @@ pub async fn run(args: IncidentArgs, context: Context) -> Result<(), Failure> {
     let server = Server::connect(&context.settings.with_url(args.server.url)).await?;
     match args.command {
         IncidentCommand::List => list(&open_incidents(&server).await?, context.json),
-        IncidentCommand::Ack { incident } => acknowledge(&server, &incident, context.json).await,
+        IncidentCommand::Ack { incident, id } => acknowledge(&server, &incident, id.or_new(), context.json).await,
     }
 }
 
@@ -67,14 +70,15 @@ fn list(incidents: &[Incident], json: bool) -> Result<(), Failure> {
 }
 
 /// The call wants id and slug; a person has one of them at hand, so the other is looked up.
-async fn acknowledge(server: &Server, wanted: &str, json: bool) -> Result<(), Failure> {
+async fn acknowledge(server: &Server, wanted: &str, command_id: String, json: bool) -> Result<(), Failure> {
     let open = open_incidents(server).await?;
     let found = open.into_iter().find(|incident| incident.id == wanted || incident.slug == wanted);
     let Some(incident) = found else {
         return Err(Failure::Refused(format!("id: no open incident `{wanted}`, by id or by slug")));
     };
-    let request = AcknowledgeIncidentRequest { id: incident.id, slug: incident.slug };
-    let incident = server.incidents().acknowledge_incident(server.request(request)).await?.into_inner();
+    let ask = AcknowledgeIncidentRequest { id: incident.id, slug: incident.slug, command_id };
+    let call = async || server.incidents().acknowledge_incident(server.request(ask.clone())).await;
+    let incident = until_known(&ask.command_id, call).await?.into_inner();
     if json {
         return output::resource(&incident);
     }

@@ -14,6 +14,7 @@ mod next;
 mod output;
 mod pages;
 mod ping;
+mod repeat;
 mod run;
 mod time;
 mod watch;

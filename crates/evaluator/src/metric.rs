@@ -44,6 +44,13 @@ pub(crate) fn set_lag(shard: u16, records: u64, seconds: f64) {
     gauge!("eval_lag_seconds", "shard" => label).set(seconds);
 }
 
+/// A shard that is worked on elsewhere: what was said about it here must not stand for ever.
+pub(crate) fn forget_shard(shard: u16) {
+    set_lag(shard, 0, 0.0);
+    set_outbox(shard, 0, 0.0);
+    set_snapshot_age(shard, 0.0);
+}
+
 /// Open deliveries of a shard and the age of the oldest.
 pub(crate) fn set_outbox(shard: u16, open: usize, oldest_seconds: f64) {
     let label = shard.to_string();

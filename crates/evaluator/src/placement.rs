@@ -115,6 +115,7 @@ async fn work(starter: Starter, shard: ShardId, room: Arc<Semaphore>, stop: Canc
     }
     shards.remove(shard);
     hub.forget(shard);
+    metric::forget_shard(shard.0);
 }
 
 /// Tries until it succeeds; `None`: told to stop before that.

@@ -25,9 +25,20 @@ pub(crate) fn count_repeated_offer() {
     counter!("notifier_repeated_offers_total").increment(1);
 }
 
-/// A stream of offers that begins (`+1`) or ends (`-1`).
-pub(crate) fn move_feeds(by: f64) {
-    gauge!("notifier_feeds").increment(by);
+/// Evaluators whose offers come, and those that are dialled, these among them.
+pub(crate) fn set_feeds(up: usize, wanted: usize) {
+    gauge!("notifier_feeds").set(up as f64);
+    gauge!("notifier_feeds_wanted").set(wanted as f64);
+}
+
+/// The name of evaluators could not be looked up.
+pub(crate) fn count_failed_lookup() {
+    counter!("notifier_lookup_failures_total").increment(1);
+}
+
+/// An evaluator was gone before it could be told an outcome, or takes none.
+pub(crate) fn count_unsent_outcome() {
+    counter!("notifier_unsent_outcomes_total").increment(1);
 }
 
 fn result_word(result: &AttemptResult) -> &'static str {

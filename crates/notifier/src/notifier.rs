@@ -5,7 +5,9 @@ use crate::channel::log::{LogSink, StdoutSink};
 use crate::egress::{Lookup, SystemLookup};
 use crate::feed::Feed;
 use crate::options::{NotifierDeps, NotifierOptions};
+use crate::readiness::Readiness;
 use std::sync::Arc;
+use std::time::Duration;
 use store::row::ChannelRow;
 use tokio_util::sync::CancellationToken;
 
@@ -18,16 +20,23 @@ pub enum NotifierError {
     TlsRoots(String),
 }
 
+/// How often the names of evaluators are looked up.
+const LOOKUP_EVERY: Duration = Duration::from_secs(5);
+
 /// What may be replaced: name resolution, and where the channel `log` writes and in which form.
 #[derive(Clone)]
 pub struct Parts {
+    /// Of the URLs of channels, behind the guard, and of evaluators, without.
     pub lookup: Arc<dyn Lookup>,
+    /// How often the names of evaluators are looked up, about.
+    pub lookup_every: Duration,
     pub log: Arc<dyn LogSink>,
 }
 
 impl Default for Parts {
     fn default() -> Self {
-        Self { lookup: Arc::new(SystemLookup), log: Arc::new(StdoutSink::default()) }
+        let (lookup, log) = (Arc::new(SystemLookup), Arc::new(StdoutSink::default()));
+        Self { lookup, lookup_every: LOOKUP_EVERY, log }
     }
 }
 
@@ -39,7 +48,8 @@ pub struct Notifier {
 }
 
 impl Notifier {
-    /// Fails when a setting is wrong: the sender's address, the Telegram base URL, a certificate file.
+    /// Fails when a setting is wrong: an evaluator's place, the sender's address, the Telegram base URL, a certificate
+    /// file.
     pub fn new(deps: NotifierDeps, options: NotifierOptions) -> Result<Self, NotifierError> {
         Self::with_parts(deps, options, Parts::default())
     }
@@ -47,13 +57,19 @@ impl Notifier {
     /// As [`Notifier::new`], with name resolution and the log's sink given.
     pub fn with_parts(deps: NotifierDeps, options: NotifierOptions, parts: Parts) -> Result<Self, NotifierError> {
         let auth = deps.auth.clone();
+        let (lookup, every) = (parts.lookup.clone(), parts.lookup_every);
         let attempts = Arc::new(Attempts::new(deps, &options, parts)?);
-        Ok(Self { feed: Feed::new(&options, auth, attempts.clone()), attempts })
+        Ok(Self { feed: Feed::new(&options, auth, attempts.clone(), lookup, every)?, attempts })
     }
 
     /// Works until `shutdown`, then finishes the attempts under way and reports them.
     pub async fn run(self, shutdown: CancellationToken) {
         self.feed.run(shutdown).await;
+    }
+
+    /// Ready when it runs and at least one evaluator is reached; says which are not.
+    pub fn readiness(&self) -> Readiness {
+        self.feed.readiness()
     }
 
     /// Sends a `channel.test` message now, through the code that sends alerts. The error says what went wrong,

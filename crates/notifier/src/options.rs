@@ -24,11 +24,12 @@ pub struct NotifierDeps {
 /// What an operator decides.
 #[derive(Clone, Debug)]
 pub struct NotifierOptions {
-    /// `host:port` of every evaluator.
+    /// Where evaluators are: `host:port` each. A host may be an address or a name; a name is looked up every few
+    /// seconds, and each of its addresses is an evaluator.
     pub evaluators: Vec<String>,
     /// This notifier's name in the evaluators' logs.
     pub worker: String,
-    /// How many unanswered offers it takes at once, over all evaluators; at least 1.
+    /// How many attempts it makes at once, whichever evaluators offer them; at least 1.
     pub capacity: u32,
     /// Where URLs of tenants may lead.
     pub egress: EgressPolicy,

@@ -26,6 +26,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A store that stays away for so long ends the stream: the client should know that it hears nothing.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// The longest cursor that goes into a header: clients take headers of 8 kB in all.
+const HEADER_MOST: usize = 6_000;
+
 type Item = Result<v1::Transition, Status>;
 type News = BoxStream<'static, Item>;
 
@@ -48,13 +51,13 @@ pub(super) async fn watch(api: Arc<Api>, request: Request<v1::WatchRequest>) -> 
     let begun = begin(api, request).await;
     counted.end(&begun);
     let watch = begun?;
-    let start = watch.cursor.as_ref().and_then(|cursor| cursor.to_string().parse().ok());
+    let start = watch.cursor.as_ref().map(Cursor::to_string).filter(|start| start.len() <= HEADER_MOST);
     let batches = stream::unfold(watch, |mut watch| async move {
         let batch = watch.next().await?;
         Some((stream::iter(batch), watch))
     });
     let mut response = Response::new(batches.flatten().boxed());
-    if let Some(start) = start {
+    if let Some(start) = start.and_then(|start| start.parse().ok()) {
         response.metadata_mut().insert("watch-cursor", start);
     }
     Ok(response)
@@ -87,7 +90,7 @@ impl Watch {
                     let is_full = page.rows.len() >= NEWS_MOST as usize;
                     (healthy_at, pause) = (Instant::now(), every);
                     self.due = healthy_at + if is_full { Duration::ZERO } else { every };
-                    let news = self.take(&mut cursor, page);
+                    let news = self.take(&mut cursor, page, !is_full);
                     if !news.is_empty() {
                         self.cursor = Some(cursor);
                         return Some(news);
@@ -115,17 +118,11 @@ impl Watch {
     }
 
     /// What of a page is new after `cursor`, which moves to its end.
-    fn take(&self, cursor: &mut Cursor, page: Page<Transition>) -> Vec<Item> {
-        let end = Cursor::at(page.next.unwrap_or_else(|| cursor.stored.clone()));
-        let begin = std::mem::replace(cursor, end.clone());
-        let last = page.rows.len().saturating_sub(1);
-        let rows = page.rows.iter().enumerate().skip(begin.seen(&page.rows));
-        let own = rows.filter(|(_, row)| row.identity.tenant == self.caller.tenant);
-        let shown = own.map(|(nth, row)| {
-            let after = if nth == last { end.clone() } else { begin.after(row.id) };
-            Ok(v1::Transition { cursor: Some(after.to_string()), ..transition(row) })
-        });
-        shown.collect()
+    fn take(&self, cursor: &mut Cursor, page: Page<Transition>, is_last: bool) -> Vec<Item> {
+        let new = cursor.pass(page, is_last, |row| row.id).into_iter();
+        let own = new.filter(|(row, _)| row.identity.tenant == self.caller.tenant);
+        let shown = own.map(|(row, behind)| v1::Transition { cursor: Some(behind.to_string()), ..transition(&row) });
+        shown.map(Ok).collect()
     }
 }
 

@@ -96,6 +96,44 @@ async fn every_cursor_leads_on_without_gap_or_overlap_at_any_node() {
     }
 }
 
+/// With many shards a page read again may have other transitions in between, and another order.
+#[tokio::test]
+async fn a_cursor_within_a_page_leads_on_however_the_page_comes_out_again() {
+    let world = world_with(limits(), 12).await;
+    let mut first = watch(&world, "").await;
+    for n in 0..8 {
+        world.ping(&slug(n), PingKind::Fail, b"").await;
+    }
+    take(&mut first, 8).await;
+    let begun = ask(&world, &mut world.incidents(), "").await.unwrap();
+    let start = begun.metadata().get("watch-cursor").unwrap().to_str().unwrap().to_owned();
+    for n in 0..8 {
+        world.ping(&slug(n), PingKind::Success, b"").await;
+    }
+    let page = take(&mut watch(&world, &start).await, 8).await;
+    // A shard that lagged adds its own, and they come out first.
+    for n in 8..12 {
+        world.ping(&slug(n), PingKind::Fail, b"").await;
+    }
+    let mut all = ids(&take(&mut watch(&world, &start).await, 12).await);
+    all.sort_unstable();
+    world.switch.reversed.store(true, Ordering::SeqCst);
+    for (nth, transition) in page.iter().enumerate() {
+        let mut resumed = watch(&world, transition.cursor.as_ref().unwrap()).await;
+        let rest = take(&mut resumed, 11 - nth).await;
+        assert!(is_quiet(&mut resumed).await, "after {nth}");
+        // Cut off again in the middle of it, and once more.
+        let Some(middle) = rest.get(rest.len() / 2) else { continue };
+        let mut again = watch(&world, middle.cursor.as_ref().unwrap()).await;
+        let tail = take(&mut again, rest.len() - rest.len() / 2 - 1).await;
+        assert_eq!(ids(&tail), ids(&rest[rest.len() / 2 + 1..]), "after {nth}");
+        assert!(is_quiet(&mut again).await, "after {nth}");
+        let mut told = [ids(&page[..=nth]), ids(&rest)].concat();
+        told.sort_unstable();
+        assert_eq!(told, all, "after {nth}");
+    }
+}
+
 #[tokio::test]
 async fn a_backlog_of_many_pages_comes_at_once() {
     let world = world_with(Limits { watch_every: Duration::from_secs(5), ..limits() }, 1).await;
@@ -130,7 +168,7 @@ async fn a_cursor_that_leads_nowhere_is_refused() {
     let mut stream = watch(&world, "").await;
     all_fail(&world, 1).await;
     let own = take(&mut stream, 1).await[0].cursor.clone().unwrap();
-    for cursor in ["x", ":x", "tr_1:x", "\u{1}"] {
+    for cursor in ["x", ":x", "tr_1:x", "AAAA:x", "\u{1}"] {
         assert_eq!(refusal(ask(&world, &mut world.incidents(), cursor).await), bad("cursor"), "{cursor:?}");
     }
     let foreign = world.key(OTHER, Scope::Read).await.0;

@@ -11,8 +11,8 @@ use wire::v1::incident_service_client::IncidentServiceClient;
 use wire::v1::monitor_service_client::MonitorServiceClient;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// The server answers or gives up within 10 s.
-const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// The server answers or gives up within 15 s.
+const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 /// A page of 1,000 monitors with long descriptions, or of pings with bodies of 100 kB.
 const MAX_REPLY_BYTES: usize = 128 << 20;
 

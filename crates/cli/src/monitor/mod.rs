@@ -8,18 +8,15 @@ use crate::Context;
 use crate::connect::{Server, ServerArgs};
 use crate::exit::Failure;
 use crate::pages::{self, Limit};
+use crate::repeat::{CommandId, until_known};
 use crate::{output, time};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use fields::{Clearable, Fields};
 use prost_types::FieldMask;
-use std::time::Duration;
-use tonic::{Code, Response, Status};
-use uuid::Uuid;
+use tonic::{Response, Status};
 use wire::v1;
 
-/// The pauses before a command of unknown outcome is repeated.
-const REPEATED_AFTER: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
 const STATUS_WORDS: [&str; 6] = ["new", "up", "late", "down", "paused", "unknown"];
 
 #[derive(Args)]
@@ -38,6 +35,8 @@ enum MonitorCommand {
         slug: String,
         #[command(flatten)]
         fields: Box<Fields>,
+        #[command(flatten)]
+        id: CommandId,
     },
     /// Show a monitor, with its ping URL
     Get { slug: String },
@@ -50,13 +49,27 @@ enum MonitorCommand {
         /// Resume by itself after this long, e.g. 2h; without it, until `resume`
         #[arg(long = "for", value_name = "D", value_parser = time::seconds)]
         pause_for: Option<u64>,
+        #[command(flatten)]
+        id: CommandId,
     },
     /// Watch again
-    Resume { slug: String },
+    Resume {
+        slug: String,
+        #[command(flatten)]
+        id: CommandId,
+    },
     /// Delete a monitor; its ping URL is dead within 30 seconds
-    Delete { slug: String },
+    Delete {
+        slug: String,
+        #[command(flatten)]
+        id: CommandId,
+    },
     /// Give the monitor a new ping URL; the old one is dead within 30 seconds
-    RotateToken { slug: String },
+    RotateToken {
+        slug: String,
+        #[command(flatten)]
+        id: CommandId,
+    },
     /// What the job sent, newest first
     Pings {
         slug: String,
@@ -91,6 +104,8 @@ struct UpdateArgs {
     /// Only if the monitor's version is still this one
     #[arg(long, value_name = "N")]
     if_version: Option<u32>,
+    #[command(flatten)]
+    id: CommandId,
 }
 
 const CREATE_EXAMPLES: &str = "\
@@ -120,51 +135,51 @@ pub async fn run(args: MonitorArgs, context: Context) -> Result<(), Failure> {
         MonitorCommand::Transitions { slug, limit } => {
             return history::transitions(&server, slug, limit.most(json), json).await;
         }
-        MonitorCommand::Delete { slug } => return delete(&server, slug, json).await,
-        MonitorCommand::Create { slug, fields } => create(&server, slug, *fields).await?,
+        MonitorCommand::Delete { slug, id } => return delete(&server, slug, id.or_new(), json).await,
+        MonitorCommand::Create { slug, fields, id } => create(&server, slug, *fields, id.or_new()).await?,
         MonitorCommand::Get { slug } => get(&server, slug).await?,
         MonitorCommand::Update(asked) => update(&server, update_request(&asked)?).await?,
-        MonitorCommand::Pause { slug, pause_for } => pause(&server, slug, pause_for).await?,
-        MonitorCommand::Resume { slug } => {
-            server.monitors().resume_monitor(server.request(v1::ResumeMonitorRequest { slug })).await?
+        MonitorCommand::Pause { slug, pause_for, id } => pause(&server, slug, pause_for, id.or_new()).await?,
+        MonitorCommand::Resume { slug, id } => {
+            let ask = v1::ResumeMonitorRequest { slug, command_id: id.or_new() };
+            let call = async || server.monitors().resume_monitor(server.request(ask.clone())).await;
+            until_known(&ask.command_id, call).await?
         }
-        MonitorCommand::RotateToken { slug } => {
-            server.monitors().rotate_ping_token(server.request(v1::RotatePingTokenRequest { slug })).await?
+        MonitorCommand::RotateToken { slug, id } => {
+            let ask = v1::RotatePingTokenRequest { slug, command_id: id.or_new() };
+            let call = async || server.monitors().rotate_ping_token(server.request(ask.clone())).await;
+            until_known(&ask.command_id, call).await?
         }
     };
     show::monitor(&shown.into_inner(), json)
 }
 
-async fn create(server: &Server, slug: String, fields: Fields) -> Result<Response<v1::Monitor>, Status> {
+async fn create(
+    server: &Server,
+    slug: String,
+    fields: Fields,
+    command_id: String,
+) -> Result<Response<v1::Monitor>, Failure> {
     let (monitor, _) = fields.into_monitor(slug);
-    let request = v1::CreateMonitorRequest { monitor: Some(monitor), command_id: command_id() };
-    until_known(async || server.monitors().create_monitor(server.request(request.clone())).await).await
+    let ask = v1::CreateMonitorRequest { monitor: Some(monitor), command_id };
+    let call = async || server.monitors().create_monitor(server.request(ask.clone())).await;
+    until_known(&ask.command_id, call).await
 }
 
-async fn update(server: &Server, request: v1::UpdateMonitorRequest) -> Result<Response<v1::Monitor>, Status> {
-    until_known(async || server.monitors().update_monitor(server.request(request.clone())).await).await
+async fn update(server: &Server, ask: v1::UpdateMonitorRequest) -> Result<Response<v1::Monitor>, Failure> {
+    let call = async || server.monitors().update_monitor(server.request(ask.clone())).await;
+    until_known(&ask.command_id, call).await
 }
 
-/// Repeats a command whose outcome nobody could tell; under the same id it takes effect once.
-async fn until_known<T>(mut call: impl AsyncFnMut() -> Result<T, Status>) -> Result<T, Status> {
-    for pause in REPEATED_AFTER {
-        match call().await {
-            Err(status) if matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded) => {
-                tokio::time::sleep(pause).await;
-            }
-            outcome => return outcome,
-        }
-    }
-    call().await
-}
-
-fn command_id() -> String {
-    format!("cm_{}", Uuid::new_v4().simple())
-}
-
-async fn pause(server: &Server, slug: String, pause_for: Option<u64>) -> Result<Response<v1::Monitor>, Status> {
-    let request = v1::PauseMonitorRequest { slug, pause_for: pause_for.map(time::to_proto) };
-    server.monitors().pause_monitor(server.request(request)).await
+async fn pause(
+    server: &Server,
+    slug: String,
+    pause_for: Option<u64>,
+    command_id: String,
+) -> Result<Response<v1::Monitor>, Failure> {
+    let ask = v1::PauseMonitorRequest { slug, pause_for: pause_for.map(time::to_proto), command_id };
+    let call = async || server.monitors().pause_monitor(server.request(ask.clone())).await;
+    until_known(&ask.command_id, call).await
 }
 
 /// Asks for one monitor.
@@ -186,12 +201,13 @@ fn update_request(update: &UpdateArgs) -> Result<v1::UpdateMonitorRequest, Failu
     }
     let paths = paths.into_iter().map(str::to_owned).collect();
     let update_mask = Some(FieldMask { paths });
-    Ok(v1::UpdateMonitorRequest { monitor: Some(monitor), update_mask, command_id: command_id() })
+    Ok(v1::UpdateMonitorRequest { monitor: Some(monitor), update_mask, command_id: update.id.clone().or_new() })
 }
 
-async fn delete(server: &Server, slug: String, json: bool) -> Result<(), Failure> {
-    let request = server.request(v1::DeleteMonitorRequest { slug: slug.clone() });
-    let reply = server.monitors().delete_monitor(request).await?;
+async fn delete(server: &Server, slug: String, command_id: String, json: bool) -> Result<(), Failure> {
+    let ask = v1::DeleteMonitorRequest { slug: slug.clone(), command_id };
+    let call = async || server.monitors().delete_monitor(server.request(ask.clone())).await;
+    let reply = until_known(&ask.command_id, call).await?;
     if json {
         output::resource(&reply.into_inner())
     } else {

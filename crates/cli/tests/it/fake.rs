@@ -116,6 +116,13 @@ fn refused(code: Code, field: &str, description: &str) -> Status {
     Status::with_error_details(code, "refused", ErrorDetails::with_bad_request_violation(field, description))
 }
 
+/// As the API says it.
+fn unknown(id: &str) -> Status {
+    let mut status = Status::deadline_exceeded(format!("{id} is in the log but its outcome is not known yet"));
+    status.metadata_mut().insert("command-id", id.parse().unwrap());
+    status
+}
+
 type Answer<T> = Result<Response<T>, Status>;
 
 #[tonic::async_trait]
@@ -128,6 +135,7 @@ impl MonitorService for Services {
         let monitor = request.monitor.unwrap_or_default();
         match monitor.slug.as_str() {
             "shaky" if created.len() == 1 => Err(Status::unavailable("the log does not answer")),
+            "stuck" => Err(unknown(&request.command_id)),
             "taken" => Err(refused(Code::AlreadyExists, "slug", "there is such a monitor")),
             _ => Ok(Response::new(Monitor { status: "new".into(), version: 1, ..monitor })),
         }
@@ -159,7 +167,11 @@ impl MonitorService for Services {
 
     async fn pause_monitor(&self, request: Request<PauseMonitorRequest>) -> Answer<Monitor> {
         let request = self.opened(request);
-        self.0.paused.lock().unwrap().push(request.clone());
+        let mut paused = self.0.paused.lock().unwrap();
+        paused.push(request.clone());
+        if request.slug == "shaky" && paused.len() == 1 {
+            return Err(unknown(&request.command_id));
+        }
         Ok(Response::new(Monitor { status: "paused".into(), ..self.monitor(&request.slug) }))
     }
 
@@ -275,14 +287,15 @@ impl IncidentService for Services {
         Ok(Response::new(Incident { id: request.id, slug: request.slug, acknowledged: true, ..Incident::default() }))
     }
 
-    /// Two transitions, some time apart, and the end.
+    /// Two transitions after the cursor, some time apart, and the end.
     async fn watch(&self, request: Request<WatchRequest>) -> Answer<Self::WatchStream> {
-        self.opened(request);
+        let from: u32 = self.opened(request).cursor.trim_start_matches(':').parse().unwrap_or(0);
         let (sender, receiver) = tokio::sync::mpsc::channel(2);
         tokio::spawn(async move {
-            for number in 1..=2 {
+            for number in from + 1..=from + 2 {
                 tokio::time::sleep(Duration::from_millis(50)).await;
-                let _ = sender.send(Ok(transition(number))).await;
+                let cursor = Some(format!(":{number}"));
+                let _ = sender.send(Ok(Transition { cursor, ..transition(number) })).await;
             }
         });
         Ok(Response::new(Box::pin(tokio_stream::wrappers::ReceiverStream::new(receiver))))

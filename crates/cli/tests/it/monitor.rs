@@ -81,6 +81,34 @@ fn a_command_of_unknown_outcome_is_repeated_under_its_id() {
 }
 
 #[test]
+fn an_outcome_that_stays_unknown_says_how_to_go_on() {
+    let fake = Fake::start();
+    let output = asked(&fake, &["monitor", "create", "stuck"]);
+    let created = fake.created();
+    assert_eq!((code(&output), created.len()), (69, 2));
+    let id = created[0].command_id.clone();
+    assert_eq!(created[1].command_id, id);
+    assert!(stderr(&output).ends_with(&format!("with --command-id {id} takes effect once\n")), "{}", stderr(&output));
+    assert_eq!(code(&asked(&fake, &["monitor", "create", "new", "--command-id", &id])), 0);
+    assert_eq!(fake.created()[2].command_id, id);
+}
+
+#[test]
+fn every_verb_has_an_id_and_repeats_under_it() {
+    let fake = Fake::start();
+    assert_eq!(code(&asked(&fake, &["monitor", "pause", "shaky"])), 0);
+    let ids: Vec<String> = fake.paused().into_iter().map(|pause| pause.command_id).collect();
+    assert!(ids.len() == 2 && ids[0] == ids[1] && ids[0].starts_with("cm_"), "{ids:?}");
+    let id = ids[0].as_str();
+    for verb in ["pause", "resume", "delete", "rotate-token"] {
+        assert_eq!(code(&asked(&fake, &["monitor", verb, "backup", "--command-id", id])), 0, "{verb}");
+    }
+    assert_eq!(fake.paused()[2].command_id, id);
+    assert_eq!(code(&asked(&fake, &["incident", "ack", "sync", "--command-id", id])), 0);
+    assert_eq!(fake.acknowledged()[0].command_id, id);
+}
+
+#[test]
 fn a_refusal_names_the_field() {
     let fake = Fake::start();
     let output = asked(&fake, &["monitor", "create", "taken"]);
@@ -208,6 +236,10 @@ fn watch_prints_one_object_a_line() {
     assert_eq!(code(&output), 69);
     let lines: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((lines.len(), &lines[0]["id"], &lines[1]["id"]), (2, &"tr_1".into(), &"tr_2".into()));
+    assert_eq!(lines[1]["cursor"], ":2");
+    assert_eq!(stderr(&output), "qp: the server ended the stream; go on with --cursor ':2'\n");
+    let rest = stdout(&asked(&fake, &["watch", "--json", "--cursor", ":2"]));
+    assert!(rest.starts_with(r#"{"id":"tr_3""#), "{rest}");
     let people = stdout(&asked(&fake, &["watch"]));
     assert!(people.starts_with("2026-01-01T01:00:06Z  backup  monitor.down  up -> down  missed\n"), "{people}");
 }

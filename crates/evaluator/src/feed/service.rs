@@ -3,13 +3,19 @@
 use super::hub::{Assigned, FeedHub};
 use crate::EvaluatorDeps;
 use domain::command::{AttemptOutcome, AttemptResult};
-use domain::ids::ShardId;
+use domain::ids::{DeliveryId, ShardId};
 use domain::ping::{PingDetails, PingKind};
 use domain::record::Body;
 use domain::transition::Transition;
+use futures::StreamExt;
+use futures::future::ready;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Instant;
 use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +27,10 @@ use wire::v1::{Offer, OfferItem, WorkerHello, WorkerMessage, WorkerOutcome, work
 
 /// Unanswered offers of one notifier at most, whatever it asks for.
 const CAPACITY_MAX: u32 = 1_024;
+/// Outcomes of one notifier on their way into the log at once.
+const OUTCOMES_AT_ONCE: usize = 256;
+/// How often a session looks for offers whose lease has run out.
+const SWEEP: Duration = Duration::from_secs(1);
 /// How much of the last output goes with an offer, in bytes.
 const TAIL_BYTES: usize = 2_000;
 /// How many pings back the last output is looked for.
@@ -64,6 +74,8 @@ struct Session {
     name: String,
     /// One permit per offer it may take on.
     room: Arc<Semaphore>,
+    /// Offers without an answer, and until when they are waited for: each holds a permit.
+    open: Mutex<BTreeMap<(DeliveryId, u32), Instant>>,
     offers: mpsc::Sender<Result<Offer, Status>>,
 }
 
@@ -72,7 +84,7 @@ impl Session {
         let room = Arc::new(Semaphore::new(hello.capacity.clamp(1, CAPACITY_MAX) as usize));
         let (hub, deps, worker) = (Arc::clone(&service.hub), service.deps.clone(), service.hub.enter());
         tracing::info!(worker = hello.worker, capacity = hello.capacity, "a notifier works for the feed");
-        Self { hub, deps, worker, name: hello.worker, room, offers }
+        Self { hub, deps, worker, name: hello.worker, room, open: Mutex::default(), offers }
     }
 
     /// Sending and receiving go on side by side: neither is cut short by the other.
@@ -82,14 +94,27 @@ impl Session {
             () = self.offers.closed() => {}
             () = self.receive(messages) => {}
             () = self.send() => {}
+            () = self.sweep() => {}
         }
         self.hub.leave(self.worker);
         tracing::info!(worker = self.name, "a notifier left the feed");
     }
 
-    async fn receive(&self, mut messages: Streaming<WorkerMessage>) {
-        while let Ok(Some(message)) = messages.message().await {
-            self.take_message(message).await;
+    /// Outcomes do not wait for each other: a log across a network takes some milliseconds for each.
+    async fn receive(&self, messages: Streaming<WorkerMessage>) {
+        let outcomes = messages.take_while(|message| ready(message.is_ok())).filter_map(|m| ready(m.ok()));
+        outcomes.for_each_concurrent(OUTCOMES_AT_ONCE, |message| self.take_message(message)).await;
+    }
+
+    /// An offer that was not answered in time no longer takes up room here; the hub gives it to somebody else.
+    async fn sweep(&self) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            let now = Instant::now();
+            let mut open = self.open.lock();
+            let before = open.len();
+            open.retain(|_, until| *until > now);
+            self.room.add_permits(before - open.len());
         }
     }
 
@@ -100,6 +125,8 @@ impl Session {
             let lease_ms = self.hub.lease().as_millis() as u32;
             match build_offer(&self.deps, assigned.clone(), lease_ms).await {
                 Ok(offer) => {
+                    let key = (assigned.delivery.id, assigned.attempt);
+                    self.open.lock().insert(key, Instant::now() + self.hub.lease());
                     if self.offers.send(Ok(offer)).await.is_err() {
                         return;
                     }
@@ -120,7 +147,6 @@ impl Session {
 
     async fn take_message(&self, message: WorkerMessage) {
         let Some(worker_message::Message::Outcome(outcome)) = message.message else { return };
-        self.room.add_permits(1);
         if let Err(problem) = self.take_outcome(outcome).await {
             // The lease runs out and the attempt is offered again.
             tracing::warn!(worker = self.name, problem, "an outcome was not taken");
@@ -134,6 +160,8 @@ impl Session {
         }
         let wire = outcome.outcome.ok_or_else(|| "the outcome is missing".to_owned())?;
         let outcome = outcome_from_wire(wire).map_err(|error| error.to_string())?;
+        let answered = self.open.lock().remove(&(outcome.delivery, outcome.attempt));
+        self.room.add_permits(usize::from(answered.is_some()));
         append_outcome(&self.deps, shard, outcome).await
     }
 }

@@ -1,16 +1,15 @@
-//! One evaluator: connect, work, and connect again when the stream ends.
+//! One evaluator: connect, work, and connect again when the stream ends, for as long as there is such an evaluator.
 
-use super::ledger::Ledger;
-use super::session;
-use crate::attempt::Attempts;
-use crate::metric;
+use super::jittered;
+use super::session::Session;
+use super::shared::Shared;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
-use wire::internal_auth::InternalAuth;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -19,33 +18,47 @@ const GOOD_SESSION: Duration = Duration::from_secs(5);
 const CONNECT: Duration = Duration::from_secs(5);
 /// Tells a dead peer from a quiet one.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
+/// Dials in vain from one log line about them to the next.
+const SAID_AGAIN: u32 = 12;
 
-/// What a link works with.
-#[derive(Clone)]
+/// A link to one address.
 pub(super) struct Link {
-    /// `host:port`.
-    pub evaluator: String,
-    pub worker: String,
-    pub capacity: u32,
-    pub auth: InternalAuth,
-    pub attempts: Arc<Attempts>,
-    pub ledger: Arc<Ledger>,
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    /// Whether the roster still has it: once it has not, the address may have a new link.
+    is_listed: bool,
+}
+
+/// How a try went.
+enum Tried {
+    /// No stream was opened.
+    Unreached(Status),
+    /// It was, and has ended: `Ok`: the evaluator ended it in order.
+    Ended(Result<(), Status>),
+    /// We are to stop.
+    Stopped,
 }
 
 impl Link {
-    /// Holds a session until `shutdown`.
-    pub(super) async fn keep(self, shutdown: CancellationToken) {
-        let mut pause = FIRST_PAUSE;
-        while !shutdown.is_cancelled() {
+    /// A link to an address that the roster has just taken on.
+    pub(super) fn new(address: SocketAddr, shared: Arc<Shared>) -> Self {
+        Self { address, shared, is_listed: true }
+    }
+
+    /// Holds a session until `shutdown`, or until the evaluator is neither named nor reached.
+    pub(super) async fn keep(mut self, shutdown: CancellationToken) {
+        let (mut pause, mut vain) = (FIRST_PAUSE, 0);
+        loop {
             let began = Instant::now();
-            let ended = self.session(&shutdown).await;
-            if shutdown.is_cancelled() {
-                return;
-            }
-            if began.elapsed() >= GOOD_SESSION {
+            let tried = self.try_once(&shutdown).await;
+            if began.elapsed() >= GOOD_SESSION && matches!(tried, Tried::Ended(_)) {
                 pause = FIRST_PAUSE;
             }
-            self.tell(&ended, pause);
+            vain = if matches!(tried, Tried::Unreached(_)) { vain + 1 } else { 0 };
+            self.tell(&tried, vain, pause);
+            if shutdown.is_cancelled() || !self.goes_on(&tried) {
+                return;
+            }
             tokio::select! {
                 () = tokio::time::sleep(jittered(pause)) => {}
                 () = shutdown.cancelled() => return,
@@ -54,20 +67,27 @@ impl Link {
         }
     }
 
-    async fn session(&self, shutdown: &CancellationToken) -> Result<(), Status> {
-        let channel = tokio::select! {
-            channel = self.connect() => channel?,
-            () = shutdown.cancelled() => return Ok(()),
+    async fn try_once(&self, shutdown: &CancellationToken) -> Tried {
+        let opened = tokio::select! {
+            opened = self.open() => opened,
+            () = shutdown.cancelled() => return Tried::Stopped,
         };
-        metric::move_feeds(1.0);
-        let ended = session::work(self, channel, shutdown).await;
-        metric::move_feeds(-1.0);
-        ended
+        match opened {
+            Err(status) => Tried::Unreached(status),
+            Ok(session) => {
+                self.shared.note(|roster| roster.opened(self.address));
+                Tried::Ended(session.work(shutdown).await)
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<Session, Status> {
+        Session::open(&self.shared, self.connect().await?).await
     }
 
     async fn connect(&self) -> Result<Channel, Status> {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.evaluator))
-            .map_err(|_| Status::invalid_argument("the evaluator's address is not host:port"))?
+        let endpoint = Endpoint::from_shared(format!("http://{}", self.address))
+            .map_err(|_| Status::invalid_argument("the evaluator's address is not one"))?
             .connect_timeout(CONNECT)
             .tcp_nodelay(true)
             .http2_keep_alive_interval(KEEP_ALIVE)
@@ -76,22 +96,53 @@ impl Link {
         endpoint.connect().await.map_err(|_| Status::unavailable("the evaluator cannot be reached"))
     }
 
+    /// Says to the roster how it went, which knows whether there is still such an evaluator.
+    fn goes_on(&mut self, tried: &Tried) -> bool {
+        let goes_on = match tried {
+            Tried::Stopped => return false,
+            Tried::Unreached(status) => self.shared.note(|roster| roster.unreached(self.address, unreached(status))),
+            Tried::Ended(_) => self.shared.note(|roster| roster.ended(self.address, "has ended the stream of offers")),
+        };
+        self.is_listed = goes_on;
+        if !goes_on {
+            tracing::info!(evaluator = %self.address, "the evaluator is gone and is no longer dialled");
+        }
+        goes_on
+    }
+
     /// Wrong credentials do not pass by themselves; everything else is expected now and then.
-    fn tell(&self, ended: &Result<(), Status>, pause: Duration) {
-        let (evaluator, pause_ms) = (self.evaluator.as_str(), pause.as_millis() as u64);
-        match ended {
-            Ok(()) => tracing::info!(evaluator, pause_ms, "the evaluator ended the stream of offers"),
-            Err(status)
-                if matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied | Code::InvalidArgument) =>
-            {
-                tracing::error!(evaluator, pause_ms, code = %status.code(), "the evaluator refuses this notifier");
+    fn tell(&self, tried: &Tried, vain: u32, pause: Duration) {
+        let (evaluator, pause_ms) = (self.address, pause.as_millis() as u64);
+        match tried {
+            Tried::Stopped => {}
+            Tried::Ended(Ok(())) => tracing::info!(%evaluator, pause_ms, "the evaluator ended the stream of offers"),
+            Tried::Ended(Err(status)) => {
+                tracing::info!(%evaluator, pause_ms, code = %status.code(), "the stream of offers broke");
             }
-            Err(status) => tracing::info!(evaluator, pause_ms, code = %status.code(), "the stream of offers broke"),
+            Tried::Unreached(_) if vain % SAID_AGAIN != 1 => {}
+            Tried::Unreached(status) if is_refusal(status) => {
+                tracing::error!(%evaluator, vain, code = %status.code(), "the evaluator refuses this notifier");
+            }
+            Tried::Unreached(status) => {
+                tracing::info!(%evaluator, vain, code = %status.code(), "the evaluator is not reached");
+            }
         }
     }
 }
 
-/// Half to one and a half of `pause`, so that notifiers do not come back in step.
-fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(rand::random_range(0.5..1.5))
+impl Drop for Link {
+    /// However it ends, the address may be dialled anew.
+    fn drop(&mut self) {
+        if self.is_listed {
+            self.shared.note(|roster| roster.left(self.address));
+        }
+    }
+}
+
+fn is_refusal(status: &Status) -> bool {
+    matches!(status.code(), Code::Unauthenticated | Code::PermissionDenied | Code::InvalidArgument)
+}
+
+fn unreached(status: &Status) -> &'static str {
+    if is_refusal(status) { "refuses this notifier" } else { "cannot be reached" }
 }

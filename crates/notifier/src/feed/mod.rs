@@ -1,59 +1,117 @@
 //! The way from the evaluators and back: offers in, outcomes out.
+//!
+//! - `target`, `discover`, `roster`: which evaluators there are. A name is looked up every few seconds, and each of its
+//!   addresses gets a link; a name service that fails takes nothing away.
+//! - `link`, `session`: one evaluator, one stream of offers at a time.
+//! - `places`: how much is worked on at once, over all of them.
+//! - `ledger`: one attempt is made once, however many evaluators offer it.
 
+mod discover;
 mod ledger;
 mod link;
 mod offer;
+mod places;
+mod roster;
 mod session;
+mod shared;
+mod target;
 
 use crate::attempt::Attempts;
+use crate::egress::Lookup;
+use crate::notifier::NotifierError;
 use crate::options::NotifierOptions;
-use ledger::Ledger;
+use crate::readiness::Readiness;
+use discover::Discovery;
 use link::Link;
+use places::Places;
+use roster::Roster;
+use shared::Shared;
 use std::sync::Arc;
+use std::time::Duration;
+use target::Target;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use wire::internal_auth::InternalAuth;
 
-/// Links to all evaluators.
+/// Attempts under way get this long to end after a shutdown.
+const DRAIN: Duration = Duration::from_secs(20);
+
+/// Links to all evaluators. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Feed {
-    evaluators: Vec<String>,
-    worker: String,
-    capacity: u32,
-    auth: InternalAuth,
-    attempts: Arc<Attempts>,
-    ledger: Arc<Ledger>,
+    targets: Arc<[Target]>,
+    lookup: Arc<dyn Lookup>,
+    every: Duration,
+    shared: Arc<Shared>,
 }
 
 impl Feed {
-    pub(crate) fn new(options: &NotifierOptions, auth: InternalAuth, attempts: Arc<Attempts>) -> Self {
-        // Each evaluator gets its share, so that none of them can fill the whole worker.
-        let share = options.capacity.max(1) / (options.evaluators.len().max(1) as u32);
-        Self {
-            evaluators: options.evaluators.clone(),
+    /// Fails when an entry is not `host:port`. Names are looked up with `lookup`, about `every` so long.
+    pub(crate) fn new(
+        options: &NotifierOptions,
+        auth: InternalAuth,
+        attempts: Arc<Attempts>,
+        lookup: Arc<dyn Lookup>,
+        every: Duration,
+    ) -> Result<Self, NotifierError> {
+        let refused = |problem| NotifierError::Setting { setting: "notifier.evaluators", problem };
+        let targets = options.evaluators.iter().map(|text| Target::parse(text).map_err(refused));
+        let targets = targets.collect::<Result<Arc<[Target]>, _>>()?;
+        let shared = Shared {
             worker: options.worker.clone(),
-            capacity: share.max(1),
             auth,
             attempts,
             ledger: Arc::default(),
-        }
+            places: Places::new(options.capacity),
+            roster: Roster::new(targets.iter().map(Target::to_string)).into(),
+        };
+        Ok(Self { targets, lookup, every, shared: Arc::new(shared) })
     }
 
-    /// Keeps one link to each evaluator until `shutdown`, then waits for what is under way.
+    /// Keeps one link to each evaluator there is until `shutdown`, then waits for what is under way.
     pub(crate) async fn run(&self, shutdown: CancellationToken) {
+        self.shared.note(|roster| roster.set_running(true));
+        let (found, mut news) = mpsc::channel(self.targets.len().max(1));
+        let mut discoveries = self.discover(&found);
         let mut links = JoinSet::new();
-        for evaluator in &self.evaluators {
-            let link = Link {
-                evaluator: evaluator.clone(),
-                worker: self.worker.clone(),
-                capacity: self.capacity,
-                auth: self.auth.clone(),
-                attempts: self.attempts.clone(),
-                ledger: self.ledger.clone(),
-            };
-            links.spawn(link.keep(shutdown.clone()));
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                Some((nth, answer)) = news.recv() => {
+                    for address in self.shared.note(|roster| roster.resolved(nth, answer)) {
+                        links.spawn(Link::new(address, self.shared.clone()).keep(shutdown.clone()));
+                    }
+                }
+                Some(_) = links.join_next() => {}
+            }
         }
-        while links.join_next().await.is_some() {}
-        shutdown.cancelled().await;
+        discoveries.abort_all();
+        self.shared.note(|roster| roster.set_running(false));
+        let ended = async {
+            while links.join_next().await.is_some() {}
+            // Also of those whose evaluator is gone.
+            self.shared.places.idle().await;
+        };
+        let _late = tokio::time::timeout(DRAIN + Duration::from_secs(2), ended).await;
     }
+
+    /// Whether any evaluator is reached, and which are not.
+    pub(crate) fn readiness(&self) -> Readiness {
+        self.shared.roster.lock().readiness()
+    }
+
+    fn discover(&self, found: &mpsc::Sender<discover::Found>) -> JoinSet<()> {
+        let mut discoveries = JoinSet::new();
+        for (nth, target) in self.targets.iter().cloned().enumerate() {
+            let discovery = Discovery { nth, target, lookup: self.lookup.clone(), every: self.every };
+            discoveries.spawn(discovery.run(found.clone()));
+        }
+        discoveries
+    }
+}
+
+/// Half to one and a half of `pause`, so that notifiers do not come back in step.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(rand::random_range(0.5..1.5))
 }

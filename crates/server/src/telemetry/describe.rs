@@ -16,7 +16,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Histogram, Labelled};
 
 /// Name, kind, help. Units stand in the names.
-const ALL: [(&str, Kind, &str); 52] = [
+const ALL: [(&str, Kind, &str); 69] = [
     ("ingest_requests_total", Labelled, "Requests to the ping routes, by door and answer"),
     ("ingest_ack_seconds", Histogram, "From giving a record to the log until it was durable"),
     ("ingest_inflight", Gauge, "Pings that wait for the log now"),
@@ -73,6 +73,23 @@ const ALL: [(&str, Kind, &str); 52] = [
     ("build_info", Gauge, "1; what runs here, as labels"),
     ("tzdb_info", Gauge, "1; the version of the compiled-in time zone data, as label"),
     ("ready", Gauge, "1 when the process can do its job now; /readyz names what is missing"),
+    ("ingest_clock_skew_seconds", Gauge, "How far this machine's clock is ahead of the log's; negative: behind"),
+    ("producer_queue_records", Gauge, "Records that wait for the brokers"),
+    ("producer_recreated_total", Counter, "Producers that were given up for a new one"),
+    ("consumer_recreated_total", Counter, "Consumers that were given up for a new one"),
+    ("kafka_client_errors_total", Labelled, "What a client of Kafka reports as an error, by its role"),
+    ("log_foreign_time_total", Counter, "Records that carry their sender's time: the topic was changed while in use"),
+    ("log_out_of_range_total", Counter, "Readers stopped because the log does not hold what they need"),
+    ("log_reader_pauses_total", Counter, "Times a partition waited for a reader slower than the log"),
+    ("log_bounds_seconds", Histogram, "Asking the brokers where the log begins and ends"),
+    ("placement_shards", Gauge, "Shards that the consumer group gave to this process"),
+    ("placement_lost_total", Counter, "Shards taken away after the session had expired, without a word"),
+    ("shards_owned", Gauge, "Shards this process works on"),
+    ("notifier_feeds_wanted", Gauge, "Evaluators this notifier dials"),
+    ("notifier_lookup_failures_total", Counter, "Names of evaluators that could not be looked up"),
+    ("notifier_unsent_outcomes_total", Counter, "Outcomes whose evaluator was gone; the attempt is offered again"),
+    ("store_rows_written_total", Labelled, "Rows the cluster's database has taken, by table"),
+    ("store_bytes_written_total", Labelled, "Bytes of those rows, by table"),
     ("panics_total", Counter, "Threads that panicked; any is a defect"),
     ("process_resident_memory_bytes", Gauge, "Memory of the process that is in RAM"),
     ("process_open_fds", Gauge, "Open files and sockets"),

@@ -17,6 +17,8 @@ use store::{
 pub struct SwitchedStore {
     inner: Arc<EmbeddedStore>,
     is_away: AtomicBool,
+    /// Whether each page of news comes from its end.
+    pub reversed: AtomicBool,
     /// How often news were asked for.
     pub looks: AtomicU32,
     /// How often a key was looked up.
@@ -25,7 +27,13 @@ pub struct SwitchedStore {
 
 impl SwitchedStore {
     pub fn new(inner: Arc<EmbeddedStore>) -> Arc<Self> {
-        Arc::new(Self { inner, is_away: AtomicBool::new(false), looks: AtomicU32::new(0), keys: AtomicU32::new(0) })
+        Arc::new(Self {
+            inner,
+            is_away: AtomicBool::new(false),
+            reversed: AtomicBool::new(false),
+            looks: AtomicU32::new(0),
+            keys: AtomicU32::new(0),
+        })
     }
 
     pub fn set_away(&self, is_away: bool) {
@@ -110,7 +118,11 @@ impl TenantReads for SwitchedStore {
         cursor: Option<&str>,
     ) -> Result<Page<Transition>, StoreError> {
         self.looks.fetch_add(1, Ordering::SeqCst);
-        self.there()?.transitions_since(tenant, limit, cursor).await
+        let mut page = self.there()?.transitions_since(tenant, limit, cursor).await?;
+        if self.reversed.load(Ordering::SeqCst) {
+            page.rows.reverse();
+        }
+        Ok(page)
     }
     async fn transition_by_id(&self, tenant: TenantId, id: TransitionId) -> Result<Option<Transition>, StoreError> {
         self.there()?.transition_by_id(tenant, id).await

@@ -2,6 +2,7 @@
 
 pub mod evaluator;
 pub mod facts;
+pub mod fleet;
 pub mod receiver;
 
 use domain::command::{AttemptOutcome, AttemptResult};
@@ -38,18 +39,29 @@ impl Clock for ManualClock {
 
 /// A name service of ours: each name has a list of answers, the last of which stays.
 #[derive(Default)]
-pub struct Names(Mutex<HashMap<String, Vec<Vec<IpAddr>>>>);
+pub struct Names(Mutex<HashMap<String, Vec<Vec<IpAddr>>>>, AtomicU64);
 
 impl Names {
     pub fn set(&self, name: &str, answers: &[&[&str]]) {
         let answers = answers.iter().map(|a| a.iter().map(|ip| ip.parse().unwrap()).collect()).collect();
         self.0.lock().unwrap().insert(name.to_owned(), answers);
     }
+
+    /// From now on there is no such name.
+    pub fn remove(&self, name: &str) {
+        self.0.lock().unwrap().remove(name);
+    }
+
+    /// How often anything was looked up.
+    pub fn asked(&self) -> u64 {
+        self.1.load(Ordering::SeqCst)
+    }
 }
 
 #[async_trait::async_trait]
 impl Lookup for Names {
     async fn lookup(&self, host: &str) -> io::Result<Vec<IpAddr>> {
+        self.1.fetch_add(1, Ordering::SeqCst);
         let mut names = self.0.lock().unwrap();
         let answers = names.get_mut(host).ok_or(io::ErrorKind::NotFound)?;
         Ok(if answers.len() > 1 { answers.remove(0) } else { answers[0].clone() })
@@ -119,7 +131,7 @@ impl Rig {
             telegram_base_url: plan.telegram,
             public_url: "https://pulse.example/".to_owned(),
         };
-        let parts = Parts { lookup: names.clone(), log: log_sink(lines.clone()) };
+        let parts = Parts { lookup: names.clone(), log: log_sink(lines.clone()), ..Parts::default() };
         let notifier = Notifier::with_parts(deps, options, parts).unwrap();
         let shutdown = CancellationToken::new();
         let running = Some(tokio::spawn(notifier.clone().run(shutdown.clone())));
