@@ -122,13 +122,45 @@ fn a_wrong_value_names_its_line() {
     assert!(error.contains("q.toml line 3: http.listen: invalid type: integer"), "{error}");
     let error = refusal("[engine]\nappend_timeout = \"3\"\n");
     assert!(error.contains("line 2: engine.append_timeout: found \"3\", which has no unit"), "{error}");
-    let error = refusal("[log]\nbackend = \"kafka\"\n");
-    assert!(error.contains("line 2: log.backend: found \"kafka\", which is not in this build"), "{error}");
     let error = refusal("http = 3\n");
     assert!(error.contains("line 1: `http` is a section"), "{error}");
     let error = refusal("[http]\nlisten = \"127.0.0.1:1\nworkers = 3\n");
     assert!(error.contains("q.toml line 2: "), "{error}");
     assert!(!error.contains('\n'), "{error}");
+}
+
+#[cfg(not(feature = "cluster"))]
+#[test]
+fn what_is_not_in_this_build_is_refused() {
+    let error = refusal("[log]\nbackend = \"kafka\"\n");
+    assert!(error.contains("line 2: log.backend: found \"kafka\", which is not in this build"), "{error}");
+    let error = refusal("[store]\nbackend = \"scylla\"\n");
+    assert!(error.contains("line 2: store.backend: found \"scylla\", which is not in this build"), "{error}");
+}
+
+#[cfg(feature = "cluster")]
+#[test]
+fn a_process_of_a_cluster_is_told_what_it_must_be_told() {
+    let kafka = |rest: &str| {
+        refusal(&format!("roles = [\"api\", \"notifier\"]\n[log]\nbackend = \"kafka\"\n[kafka]\n{rest}"))
+    };
+    for (rest, problem) in [
+        ("", "kafka.brokers: must name a broker when log.backend is \"kafka\""),
+        ("brokers = [\"a:b\"]", "kafka.brokers: found `a:b`, allowed: host:port"),
+        ("brokers = [\"a:1\"]", "notifier.evaluators: must name the evaluators"),
+        ("brokers = [\"a:1\"]\n[notifier]\nevaluators = [\"e:1\"]", "http.public_url: must say where pings are taken"),
+        ("brokers = [\"a:1\"]\nsasl = \"plain\"", "kafka.sasl, kafka.username and kafka.password go together"),
+        ("brokers = [\"a:1\"]\nmin_in_sync = 4", "kafka.min_in_sync: found 4, allowed: 1 to 3"),
+        ("brokers = [\"a:1\"]\ntopic = \"a b\"", "kafka.topic: allowed: 1 to 200"),
+        ("brokers = [\"a:1\"]\ncertificate_file = \"x\"", "kafka.key_file: a certificate and its key go together"),
+    ] {
+        let error = kafka(rest);
+        assert!(error.contains(problem), "{rest:?}: {error}");
+    }
+    let error = refusal("[store]\nbackend = \"scylla\"\n");
+    assert!(error.contains("scylla.contact_points: must name a node"), "{error}");
+    let error = refusal("[scylla]\nkeyspace = \"Upper\"\n");
+    assert!(error.contains("line 2: scylla.keyspace: allowed: at most 48"), "{error}");
 }
 
 #[test]
