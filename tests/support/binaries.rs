@@ -1,19 +1,45 @@
 //! Where the programs under test are: beside the test executable, in `target/<profile>/`. Built once when they are
-//! missing or older than the source, so that nobody tests yesterday's server.
+//! missing or older than the source, so that nobody tests yesterday's server. A cluster's server speaks to Kafka and
+//! ScyllaDB as well; cargo would put it in the same place, so it is copied to one of its own, `cluster-bin/`.
 
+use super::target::{self, Target};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::SystemTime;
+
+const PROGRAMS: [&str; 2] = ["quietpulse", "qp"];
 
 /// The server.
 pub fn quietpulse() -> PathBuf {
     directory().join("quietpulse")
 }
 
+/// The server as the release before snapshots of format 2 would be: it knows format 1 only.
+pub fn quietpulse_of_format_1() -> PathBuf {
+    let (profile, directory) = (profile(), profile().join("format-1-bin"));
+    let program = directory.join("quietpulse");
+    if !is_newer(&program) {
+        build(&profile, &["-p", "quietpulse-server", "--features", "only-format-1"]);
+        std::fs::create_dir_all(&directory).expect("a place for the program");
+        std::fs::copy(profile.join("quietpulse"), &program).expect("a copy");
+    }
+    program
+}
+
 /// The client.
 pub fn qp() -> PathBuf {
     directory().join("qp")
+}
+
+/// The client, told nothing: no variable of whoever runs the suite reaches it.
+pub fn qp_command() -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(qp());
+    for name in ["QUIETPULSE_URL", "QUIETPULSE_API_KEY", "QUIETPULSE_PING_KEY", "QUIETPULSE_PING_URL"] {
+        command.env_remove(name);
+    }
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
 }
 
 /// The build's `target/`, for what the suite keeps between runs.
@@ -23,9 +49,10 @@ pub fn target() -> PathBuf {
 
 fn directory() -> &'static PathBuf {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
-    FOUND.get_or_init(|| match std::env::var_os("QP_BIN_DIR") {
-        Some(directory) => PathBuf::from(directory),
-        None => built(profile()),
+    FOUND.get_or_init(|| match (std::env::var_os("QP_BIN_DIR"), target::chosen()) {
+        (Some(directory), _) => PathBuf::from(directory),
+        (None, Target::OneMachine) => built(profile()),
+        (None, Target::Cluster) => built_for_a_cluster(profile()),
     })
 }
 
@@ -38,28 +65,52 @@ fn profile() -> PathBuf {
 }
 
 fn built(directory: PathBuf) -> PathBuf {
-    let oldest = ["quietpulse", "qp"].map(|name| modified(&directory.join(name))).into_iter().min().flatten();
-    let fresh =
-        oldest.is_some_and(|binary| newest_source(&root().join("crates")).is_none_or(|source| source <= binary));
-    if !fresh {
-        build(&directory);
+    if !is_fresh(&directory) {
+        build(&directory, &["-p", "quietpulse-server", "-p", "quietpulse-cli", "--no-default-features"]);
     }
     directory
 }
 
-fn build(directory: &Path) {
+fn built_for_a_cluster(profile: PathBuf) -> PathBuf {
+    let directory = profile.join("cluster-bin");
+    if !is_fresh(&directory) {
+        build(&profile, &["-p", "quietpulse-server", "-p", "quietpulse-cli"]);
+        std::fs::create_dir_all(&directory).expect("a place for the programs");
+        for name in PROGRAMS {
+            // A program that runs keeps its old file.
+            let (built, next) = (profile.join(name), directory.join(format!("{name}.next")));
+            std::fs::copy(built, &next).and_then(|_| std::fs::rename(&next, directory.join(name))).expect("a copy");
+        }
+    }
+    let version = Command::new(directory.join("quietpulse")).arg("version").output().expect("the server runs");
+    let version = String::from_utf8_lossy(&version.stdout).into_owned();
+    assert!(version.contains("embedded kafka"), "not built for a cluster: {version}");
+    directory
+}
+
+fn is_fresh(directory: &Path) -> bool {
+    PROGRAMS.iter().all(|name| is_newer(&directory.join(name)))
+}
+
+/// Whether a program is there and newer than the source.
+fn is_newer(program: &Path) -> bool {
+    let made = modified(program);
+    made.is_some_and(|binary| newest_source(&root().join("crates")).is_none_or(|source| source <= binary))
+}
+
+fn build(directory: &Path, more: &[&str]) {
     let profile = match directory.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
         Some(name) => name,
     };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = ["build", "-p", "quietpulse-server", "-p", "quietpulse-cli", "--bins", "--profile", profile];
-    let status = Command::new(cargo).args(arguments).current_dir(root()).status().expect("cargo runs");
+    let arguments = ["build", "--bins", "--profile", profile];
+    let status = Command::new(cargo).args(arguments).args(more).current_dir(root()).status().expect("cargo runs");
     assert!(status.success(), "the programs under test do not build");
 }
 
 /// The workspace.
-fn root() -> &'static Path {
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ lies in the workspace")
 }
 

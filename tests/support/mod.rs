@@ -2,6 +2,7 @@
 
 pub mod binaries;
 pub mod clock;
+pub mod evidence;
 pub mod http;
 pub mod peer;
 pub mod qp;
@@ -11,6 +12,9 @@ pub mod server;
 pub mod settings;
 pub mod signature;
 pub mod smtp;
+pub mod target;
 pub mod telegram;
 pub mod tools;
+#[cfg(feature = "cluster")]
+pub mod topology;
 pub mod wait;

@@ -1,12 +1,10 @@
 //! What people type: `qp`, which finds the server through its data directory.
 
-use super::binaries;
-use super::server::{Home, Server};
+use super::server::Server;
 use super::wait::{secs, within};
 use serde_json::Value;
-use std::process::{Output, Stdio};
+use std::process::Output;
 use std::time::Duration;
-use tokio::process::Command;
 
 /// A monitor that a case works with.
 #[derive(Clone, Debug)]
@@ -16,18 +14,6 @@ pub struct Monitor {
     pub ping_url: String,
     /// The same without scheme, host and port, which change with a restart.
     pub path: String,
-}
-
-impl Home {
-    /// `qp` with this home's data directory.
-    pub fn qp(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(binaries::qp());
-        for name in ["QUIETPULSE_URL", "QUIETPULSE_API_KEY", "QUIETPULSE_PING_KEY", "QUIETPULSE_PING_URL"] {
-            command.env_remove(name);
-        }
-        command.env("QUIETPULSE_DATA_DIR", self.data()).args(arguments).stdin(Stdio::null()).kill_on_drop(true);
-        command
-    }
 }
 
 impl Server {

@@ -3,6 +3,7 @@
 //! A case panics when it fails and gives `Err(Skipped)` when the machine lacks something. With `QP_STRICT=1` a skip
 //! is a failure, so that a CI which lost a tool cannot stay green.
 
+use super::target::{self, Target};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::future::Future;
 use std::pin::Pin;
@@ -12,6 +13,8 @@ use std::time::Duration;
 
 /// Cases at once. Servers are bounded separately, see [`super::server`].
 const CASES_AT_ONCE: usize = 8;
+/// Cases at once where each is a cluster of its own.
+const CLUSTERS_AT_ONCE: usize = 3;
 /// No case may hang the suite.
 const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -35,6 +38,11 @@ pub struct Case {
 impl Case {
     pub fn new(name: &'static str, run: fn() -> Running) -> Self {
         Self { name: name.split_once("::").map_or(name, |(_, rest)| rest), run }
+    }
+
+    /// Module and function.
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     fn trial(self) -> Trial {
@@ -70,11 +78,21 @@ macro_rules! cases {
 
 /// Runs what the command line asks for, then `audit`, whose findings are failures too.
 pub fn run(cases: Vec<Case>, audit: impl FnOnce() -> Vec<String>) -> ExitCode {
+    let at_once = if target::chosen() == Target::Cluster { CLUSTERS_AT_ONCE } else { CASES_AT_ONCE };
     let mut arguments = Arguments::from_args();
-    let listing = arguments.list;
     if std::env::var_os("RUST_TEST_THREADS").is_none() {
-        arguments.test_threads.get_or_insert(CASES_AT_ONCE);
+        arguments.test_threads.get_or_insert(at_once);
     }
+    conclude(arguments, cases, audit)
+}
+
+/// As [`run`], for cases that share one thing and must not meet: one after another, in their order.
+pub fn run_in_turn(cases: Vec<Case>, audit: impl FnOnce() -> Vec<String>) -> ExitCode {
+    conclude(Arguments { test_threads: Some(1), ..Arguments::from_args() }, cases, audit)
+}
+
+fn conclude(arguments: Arguments, cases: Vec<Case>, audit: impl FnOnce() -> Vec<String>) -> ExitCode {
+    let listing = arguments.list;
     let conclusion = libtest_mimic::run(&arguments, cases.into_iter().map(Case::trial).collect());
     if listing {
         return ExitCode::SUCCESS;

@@ -1,7 +1,9 @@
 //! The configuration file of a server under test: what differs from the defaults.
 
-use std::collections::BTreeMap;
+use super::runner::lock;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
+use std::sync::Mutex;
 
 /// Settings by their full names, as TOML.
 #[derive(Clone)]
@@ -36,6 +38,16 @@ impl Settings {
     pub fn raw(mut self, name: &str, value: &str) -> Self {
         self.put(name, value);
         self
+    }
+
+    /// Sets a text where none is set.
+    pub fn text_if_unset(self, name: &str, value: &str) -> Self {
+        if self.values.contains_key(name) { self } else { self.text(name, value) }
+    }
+
+    /// What was set, as TOML.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
     }
 
     /// Sets a variable of the process.
@@ -76,9 +88,10 @@ impl Settings {
 }
 
 /// A free port below the range that outgoing connections take theirs from: nothing slips into it while its server
-/// is down, least of all a client's connection to itself.
+/// is down, least of all a client's connection to itself. Never the same one twice.
 pub fn quiet_port() -> u16 {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
     let candidates = std::iter::repeat_with(|| rand::random_range(20_000..32_000));
-    candidates.take(1_000).find(free).expect("a free port")
+    candidates.take(1_000).find(|port| free(port) && lock(&GIVEN).insert(*port)).expect("a free port")
 }

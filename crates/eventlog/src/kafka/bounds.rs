@@ -26,7 +26,10 @@ const TRY: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(100);
 /// The client is given up for a new one when nothing was answered for so long.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often the client is polled for its errors when nobody asks.
+/// How often the client is polled for its errors, and how long.
+const SERVE_EVERY: Duration = Duration::from_secs(2);
+const SERVE: Duration = Duration::from_millis(1);
+/// How long the thread sleeps when nobody asks.
 const IDLE: Duration = Duration::from_secs(5);
 
 type Answer = Result<Bounds, ReadError>;
@@ -55,7 +58,8 @@ impl Surveyor {
         let heard = shards.all().map(|_| AtomicU64::new(0)).collect();
         let (options, questions, bell) = (options.clone(), Mutex::default(), Condvar::new());
         let inbox = Arc::new(Inbox { options, shards, questions, bell, heard });
-        let desk = SurveyDesk { client: client(&inbox.options)?, inbox: inbox.clone(), answered: Instant::now() };
+        let (client, now) = (client(&inbox.options)?, Instant::now());
+        let desk = SurveyDesk { client, inbox: inbox.clone(), answered: now, served: now };
         thread::Builder::new().name("kafka-bounds".to_owned()).spawn(move || desk.run())?;
         Ok(Self(inbox))
     }
@@ -99,11 +103,23 @@ impl Drop for Surveyor {
     }
 }
 
+impl Drop for SurveyDesk {
+    /// Should the thread ever panic: nobody waits for it.
+    fn drop(&mut self) {
+        let mut questions = self.inbox.questions.lock();
+        questions.closed = true;
+        let waiting = std::mem::take(&mut questions.waiting);
+        drop(questions);
+        waiting.into_iter().for_each(|(_, then)| then(Err(ReadError::Closed)));
+    }
+}
+
 /// The thread's side.
 struct SurveyDesk {
     inbox: Arc<Inbox>,
     client: BaseConsumer<ClientLog>,
     answered: Instant,
+    served: Instant,
 }
 
 fn client(options: &KafkaOptions) -> Result<BaseConsumer<ClientLog>, KafkaError> {
@@ -120,25 +136,28 @@ impl SurveyDesk {
             for (shard, then) in questions {
                 then(answers.get(&shard).cloned().unwrap_or(Err(ReadError::Closed)));
             }
-            // Serves the client's own events; there are no messages.
-            let _ = self.client.poll(Duration::ZERO);
+            self.serve_client();
         }
     }
 
-    /// None when the log is closed; who still waits hears so.
+    /// The client's own events; there are no messages. Takes the whole time it is given, so not every time.
+    fn serve_client(&mut self) {
+        if self.served.elapsed() > SERVE_EVERY {
+            self.served = Instant::now();
+            let _ = self.client.poll(SERVE);
+        }
+    }
+
+    /// None when the log is closed; who still waits hears so when the desk is dropped.
     fn wait(&self) -> Option<Vec<Question>> {
         let mut questions = self.inbox.questions.lock();
         if questions.waiting.is_empty() && !questions.closed {
             self.inbox.bell.wait_for(&mut questions, IDLE);
         }
-        let waiting = std::mem::take(&mut questions.waiting);
-        let closed = questions.closed;
-        drop(questions);
-        if closed {
-            waiting.into_iter().for_each(|(_, then)| then(Err(ReadError::Closed)));
+        if questions.closed {
             return None;
         }
-        Some(waiting)
+        Some(std::mem::take(&mut questions.waiting))
     }
 
     fn survey(&mut self, shards: &[ShardId]) -> BTreeMap<ShardId, Answer> {

@@ -42,6 +42,11 @@ impl ClientLog {
         self.0.trouble.lock().as_ref().map(|trouble| trouble.reason.clone())
     }
 
+    /// Trying longer does not help: the login, or the encryption, is wrong.
+    pub fn is_hopeless(&self) -> bool {
+        self.0.trouble.lock().as_ref().is_some_and(|trouble| weight(trouble.code) == HOPELESS)
+    }
+
     /// Why no broker answered, as far as the library told.
     pub fn explain(&self, options: &KafkaOptions) -> OpenError {
         let (brokers, trouble) = (options.brokers.clone(), self.0.trouble.lock().clone());
@@ -66,10 +71,14 @@ impl ClientLog {
     }
 }
 
+const HOPELESS: u8 = 2;
+
 /// What explains most stays: that all brokers are down follows from why each is.
 fn weight(code: RDKafkaErrorCode) -> u8 {
     match code {
-        RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed | RDKafkaErrorCode::SSL => 2,
+        RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed | RDKafkaErrorCode::SSL => {
+            HOPELESS
+        }
         RDKafkaErrorCode::AllBrokersDown => 0,
         _ => 1,
     }

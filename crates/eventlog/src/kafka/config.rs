@@ -95,7 +95,7 @@ pub(super) fn reader(options: &KafkaOptions) -> ClientConfig {
         .set("group.id", format!("{}-reader-{:016x}", options.group, random()))
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
-        // Never jump (DESIGN.md, section 8).
+        // Stop loudly, never jump.
         .set("auto.offset.reset", "error")
         // A flipped bit on disk is to surface here, not in a verdict.
         .set("check.crcs", "true")

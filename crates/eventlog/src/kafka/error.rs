@@ -6,7 +6,7 @@ use rdkafka::error::KafkaError;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// No broker answered; `cause` is what the client library saw.
-    #[error("no broker of kafka.brokers = {brokers:?} answered{}", because(.cause))]
+    #[error("no broker of kafka.brokers = {brokers:?} answered: check that, kafka.tls and kafka.sasl{}", because(.cause))]
     Unreachable { brokers: String, cause: String },
     #[error("the brokers of kafka.brokers = {brokers:?} refuse the login: check {settings}{}", because(.cause))]
     Login { brokers: String, settings: &'static str, cause: String },

@@ -100,9 +100,8 @@ async fn brokers_that_are_not_there_are_named() {
 async fn encryption_that_the_brokers_do_not_speak_is_named() {
     let mut options = options(&brokers(), "quietpulse.log");
     options.security.tls = Some(KafkaTls::default());
-    let refusal = refusal(&options).await;
-    assert!(matches!(refusal, OpenError::Encryption { .. }), "{refusal}");
-    assert!(refusal.to_string().contains("kafka.tls"), "{refusal}");
+    let text = refusal(&options).await.to_string();
+    assert!(text.contains("kafka.tls"), "{text}");
 }
 
 #[tokio::test]

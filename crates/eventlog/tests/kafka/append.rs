@@ -3,7 +3,7 @@
 use crate::support::{TestTopic, open, within};
 use domain::ids::ShardId;
 use domain::time::UnixMs;
-use eventlog::{Appended, EventLog};
+use eventlog::{Appended, EventLog, MAX_RECORD_BYTES};
 
 const A: ShardId = ShardId(0);
 
@@ -27,6 +27,31 @@ async fn a_topic_that_lost_its_append_times_is_still_read() {
         read.extend(records.into_iter().map(|r| Appended { offset: r.offset, append: r.append }));
     }
     assert_eq!(read, appended);
+}
+
+#[tokio::test]
+async fn the_largest_record_there_may_be_is_taken_and_read() {
+    let topic = TestTopic::new(2).await;
+    let log = open(&topic.options).await;
+    // Not compressible.
+    let mut state = 1u64;
+    let largest: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    })
+    .take(MAX_RECORD_BYTES)
+    .collect();
+    let tickets: Vec<_> = (0..3).map(|_| log.append(A, largest.clone())).collect();
+    for ticket in tickets {
+        within(ticket).await.unwrap();
+    }
+    let mut reader = within(log.reader(A, 0)).await.unwrap();
+    let mut read = 0;
+    while read < 3 {
+        let records = within(reader.next(10)).await.unwrap();
+        assert!(records.iter().all(|record| record.payload == largest));
+        read += records.len();
+    }
 }
 
 /// Two processes that append to one shard: each keeps its order, and nothing is lost or doubled.

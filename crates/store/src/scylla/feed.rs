@@ -6,9 +6,9 @@
 //! other, whoever sees a place sees all before it. So a cursor is a place per lane, and passes nothing by. Times
 //! of shards are never compared: a shard that lags fills its lane later.
 //!
-//! An offset below what the lane has reached is a repetition, which the feed leaves alone. Unless
-//! the transition is new to the store: then the log itself began anew (a topic that was lost), and from there on the
-//! lane counts in a new era, the time of that batch.
+//! An offset below what the lane has reached is a repetition, which the feed leaves alone. Unless its batch is
+//! later than the lane and the transition new to the store: then the log itself began anew (a topic that was
+//! lost), and from there on the lane counts in a new era, the time of that batch.
 //!
 //! `register` holds how far each lane reaches, in one partition of the tenant: a watcher asks for that alone
 //! until something moves. It is written after the lane, which is written after the transitions.
@@ -71,22 +71,39 @@ impl Place {
 /// A tenant's lane.
 type Lane = (TenantId, u16);
 
+/// How far a lane reaches, and the time of the batch that said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Head {
+    place: Place,
+    hlt_us: i64,
+}
+
+impl Head {
+    /// Of a lane that has nothing.
+    const NONE: Self = Self { place: Place { era_us: 0, ..Place::START }, hlt_us: i64::MIN };
+}
+
 /// How far lanes reach, as this process wrote it. Being behind does no harm: what is written again falls on its
 /// own place.
 #[derive(Default)]
-pub(super) struct KnownHeads(Mutex<HashMap<Lane, Place>>);
+pub(super) struct KnownHeads(Mutex<HashMap<Lane, Head>>);
 
 impl KnownHeads {
-    fn get(&self, lane: Lane) -> Option<Place> {
+    fn get(&self, lane: Lane) -> Option<Head> {
         self.0.lock().get(&lane).copied()
     }
 
-    fn learn(&self, heads: &BTreeMap<Lane, Place>) {
+    fn learn(&self, heads: BTreeMap<Lane, Place>, hlt_us: i64) {
         let mut known = self.0.lock();
         if known.len() + heads.len() > REMEMBERED {
             known.clear();
         }
-        known.extend(heads);
+        for (lane, place) in heads {
+            let known = known.entry(lane).or_insert(Head::NONE);
+            if (known.hlt_us, known.place) < (hlt_us, place) {
+                *known = Head { place, hlt_us };
+            }
+        }
     }
 }
 
@@ -105,56 +122,73 @@ impl ScyllaStore {
             let lane = (row.identity.tenant, self.db.shards.shard_of(row.monitor).0);
             lanes.entry(lane).or_default().push((nth, row));
         }
+        let lanes = lanes.into_iter().map(|(lane, rows)| self.places_of(lane, batch.hlt_us, rows));
         let mut plan = FeedPlan::default();
-        for (lane, rows) in lanes {
-            let head = self.head(lane).await?;
-            let places = self.places(head, batch.hlt_us, rows).await?;
+        for (lane, places) in in_order(LOOKUPS, lanes).await? {
             plan.heads.extend(places.iter().max().map(|last| (lane, *last)));
             plan.places.extend(places.into_iter().map(|place| (lane, place)));
         }
         Ok(plan)
     }
 
-    async fn head(&self, lane: Lane) -> Result<Place, StoreError> {
+    async fn places_of(
+        &self,
+        lane: Lane,
+        hlt_us: i64,
+        rows: Vec<(i16, &Transition)>,
+    ) -> Result<(Lane, Vec<Place>), StoreError> {
+        let head = self.head(lane).await?;
+        Ok((lane, self.places(lane, head, hlt_us, rows).await?))
+    }
+
+    async fn head(&self, lane: Lane) -> Result<Head, StoreError> {
         if let Some(head) = self.heads.get(lane) {
             return Ok(head);
         }
         let key = (HEAD, keys::tenant(lane.0), lane.1.to_string());
         let found = self.db.one::<(Option<Vec<u8>>, Option<i64>)>(&self.db.statements.register, key).await?;
-        let head = found.and_then(|(cell, _)| Place::from_cell(&cell?));
-        Ok(head.unwrap_or(Place { era_us: 0, ..Place::START }))
+        let head = found.and_then(|(cell, hlt_us)| Some(Head { place: Place::from_cell(&cell?)?, hlt_us: hlt_us? }));
+        Ok(head.unwrap_or(Head::NONE))
     }
 
     /// The places of a lane's transitions, in order, without those that have one.
     async fn places(
         &self,
-        head: Place,
+        lane: Lane,
+        head: Head,
         hlt_us: i64,
         mut rows: Vec<(i16, &Transition)>,
     ) -> Result<Vec<Place>, StoreError> {
         rows.sort_by_key(|(nth, row)| (row.offset, *nth));
-        let behind = rows.iter().filter(|(_, row)| (row.offset as i64) < head.offset).map(|(_, row)| row.id);
-        let known = in_order(LOOKUPS, behind.map(|id| self.is_filed(id, hlt_us))).await?;
-        let mut known = known.into_iter();
-        let (mut era_us, mut places) = (head.era_us, Vec::with_capacity(rows.len()));
-        for (nth, row) in rows {
-            let offset = row.offset as i64;
-            if offset < head.offset {
-                if known.next() == Some(true) {
-                    continue;
-                }
-                era_us = hlt_us.max(head.era_us + 1);
-            }
-            places.push(Place { era_us, offset, nth, id: row.id });
+        let mut era_us = head.place.era_us;
+        let places = rows.iter().map(|(nth, row)| Place { era_us, offset: row.offset as i64, nth: *nth, id: row.id });
+        let (behind, mut ahead): (Vec<Place>, Vec<Place>) = places.partition(|place| place.offset < head.place.offset);
+        if hlt_us <= head.hlt_us || behind.is_empty() {
+            return Ok(ahead);
         }
+        let lookups = behind.iter().map(|place| self.is_filed(lane, *place, hlt_us));
+        let filed = in_order(LOOKUPS, lookups.collect::<Vec<_>>()).await?;
+        let mut places: Vec<_> =
+            behind.into_iter().zip(filed).filter(|(_, filed)| !filed).map(|(place, _)| place).collect();
+        if !places.is_empty() {
+            era_us = hlt_us.max(era_us.saturating_add(1));
+        }
+        places.append(&mut ahead);
+        places.iter_mut().for_each(|place| place.era_us = era_us);
         Ok(places)
     }
 
-    /// Whether a transition was stored by an earlier batch. Not by this one, which may be tried a second time.
-    async fn is_filed(&self, id: TransitionId, hlt_us: i64) -> Result<bool, StoreError> {
-        let key = (id.0.to_vec(),);
-        let found = self.db.one::<(Option<Vec<u8>>, Option<i64>)>(&self.db.statements.transition_by_id, key).await?;
-        Ok(found.and_then(|(_, written_us)| written_us).is_some_and(|written_us| written_us != hlt_us))
+    /// Whether a transition was stored by an earlier batch, or stands in the feed. That this batch stored it says
+    /// nothing: it may be tried a second time.
+    async fn is_filed(&self, lane: Lane, place: Place, hlt_us: i64) -> Result<bool, StoreError> {
+        let id = place.id.0.to_vec();
+        let by_id = &self.db.statements.transition_by_id;
+        let found = self.db.one::<(Option<Vec<u8>>, Option<i64>)>(by_id, (id.clone(),)).await?;
+        if found.and_then(|(_, written_us)| written_us).is_some_and(|written_us| written_us < hlt_us) {
+            return Ok(true);
+        }
+        let key = (keys::tenant(lane.0), i32::from(lane.1), place.era_us, place.offset, place.nth, id);
+        Ok(self.db.one::<(i64,)>(&self.db.statements.feed_place, key).await?.is_some())
     }
 
     /// Writes the places, then how far they reach.
@@ -165,7 +199,7 @@ impl ScyllaStore {
             register(db, (HEAD, keys::tenant(lane.0)), lane.1.to_string(), place.to_cell(), hlt_us)
         };
         db.put_all(plan.heads.iter().map(head).collect()).await?;
-        self.heads.learn(&plan.heads);
+        self.heads.learn(plan.heads, hlt_us);
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod dialect;
 mod directory;
 mod encode;
 mod feed;
+mod group;
 mod keys;
 mod lane;
 mod lwt;

@@ -183,7 +183,7 @@ impl<P: Place> Start<P> {
         let (bucket, rest) = key.split_first_chunk()?;
         let (first, second) = rest.split_at_checked(1 + P::BYTES)?;
         let place = |bytes: &[u8]| match bytes.split_first()? {
-            (0, _) => Some(None),
+            (0, place) if place.len() == P::BYTES => Some(None),
             (1, place) => P::read(place).map(Some),
             _ => None,
         };

@@ -1,20 +1,17 @@
-//! Writing rows: those of one partition share unlogged batches, which cost the database a thirteenth of what
-//! they would one by one and become visible together. Batches of a partition follow one another, in the order
-//! of their rows; partitions are written side by side.
+//! Writing rows, in the groups that [`super::group`] makes of them, some side by side. Everything here may be
+//! repeated, and is until the database says that it is done.
 
 use super::db::{Db, WRITES_IN_FLIGHT};
+use super::group::{Group, Piece, by_partition, share};
 use super::retry::repeat;
 use crate::{StoreError, metric};
 use futures::{StreamExt, TryStreamExt, stream};
+use scylla::cluster::ClusterState;
+use scylla::routing::Shard;
 use scylla::statement::batch::{Batch, BatchType};
 use scylla::statement::prepared::PreparedStatement;
 use scylla::value::CqlValue;
-use std::collections::BTreeMap;
 
-/// The most rows and, for two and more, bytes of a batch. One partition is one mutation, to which the
-/// database's limits on batches do not apply; this keeps it far below a segment of the commit log.
-const BATCH_ROWS: usize = 50;
-const BATCH_BYTES: usize = 64 << 10;
 /// What a row costs besides its cell: key, timestamp, lifetime, length prefixes.
 const ROW_BYTES: usize = 40;
 
@@ -62,7 +59,13 @@ pub(super) struct Put<'d> {
     pub values: Vec<CqlValue>,
 }
 
-impl Put<'_> {
+impl Piece for Put<'_> {
+    type Partition = Partition;
+
+    fn partition(&self) -> Partition {
+        self.partition
+    }
+
     fn bytes(&self) -> usize {
         ROW_BYTES + self.values.iter().map(value_bytes).sum::<usize>()
     }
@@ -76,71 +79,44 @@ fn value_bytes(value: &CqlValue) -> usize {
     }
 }
 
-/// Rows of one partition that are written together.
-#[derive(Default)]
-struct Group<'d> {
-    statements: Vec<&'d PreparedStatement>,
-    values: Vec<Vec<CqlValue>>,
-    bytes: usize,
-}
-
-impl<'d> Group<'d> {
-    fn has_room(&self, bytes: usize) -> bool {
-        self.values.is_empty() || (self.values.len() < BATCH_ROWS && self.bytes + bytes <= BATCH_BYTES)
-    }
-
-    fn add(&mut self, put: Put<'d>) {
-        self.bytes += put.bytes();
-        self.statements.push(put.statement);
-        self.values.push(put.values);
-    }
-}
-
-/// By partition, each as groups in the order given.
-fn group(puts: Vec<Put<'_>>) -> BTreeMap<Partition, Vec<Group<'_>>> {
-    let mut partitions: BTreeMap<Partition, Vec<Group<'_>>> = BTreeMap::new();
-    for put in puts {
-        let groups = partitions.entry(put.partition).or_default();
-        match groups.last_mut().filter(|last| last.has_room(put.bytes())) {
-            Some(last) => last.add(put),
-            None => {
-                let mut fresh = Group::default();
-                fresh.add(put);
-                groups.push(fresh);
-            }
-        }
-    }
-    partitions
+/// The node, and on ScyllaDB the core, that a row belongs to first.
+fn home(cluster: &ClusterState, put: &Put<'_>) -> Option<(u128, Shard)> {
+    let token = put.statement.calculate_token(&put.values).ok()??;
+    let table = put.statement.get_table_spec()?;
+    let homes = cluster.get_token_endpoints(table.ks_name(), table.table_name(), token);
+    homes.first().map(|(node, core)| (node.host_id.as_u128(), *core))
 }
 
 impl Db {
     /// Writes all rows. When it returns they are durable and readable; on an error any of them may be.
     pub(super) async fn put_all(&self, puts: Vec<Put<'_>>) -> Result<(), StoreError> {
-        let partitions = group(puts).into_iter().map(Ok);
-        stream::iter(partitions)
-            .try_for_each_concurrent(WRITES_IN_FLIGHT, |((table, _), groups)| self.put_partition(table, groups))
+        let cluster = self.session.get_cluster_state();
+        let units = share(by_partition(puts), |put| home(&cluster, put));
+        stream::iter(units.into_iter().map(Ok))
+            .try_for_each_concurrent(WRITES_IN_FLIGHT, |groups| self.put_in_order(groups))
             .await
     }
 
-    async fn put_partition(&self, table: Table, groups: Vec<Group<'_>>) -> Result<(), StoreError> {
+    async fn put_in_order(&self, groups: Vec<Group<Put<'_>>>) -> Result<(), StoreError> {
         for group in groups {
             self.put_group(&group).await?;
-            metric::count_written(table.name(), group.values.len(), group.bytes);
+            group.pieces.iter().for_each(|put| metric::count_written(put.partition.0.name(), put.bytes()));
         }
         Ok(())
     }
 
-    async fn put_group(&self, group: &Group<'_>) -> Result<(), StoreError> {
+    async fn put_group(&self, group: &Group<Put<'_>>) -> Result<(), StoreError> {
         let _turn = self.writes.acquire().await.map_err(|_| StoreError::Broken("the store is closed".into()))?;
-        if let ([statement], [values]) = (&group.statements[..], &group.values[..]) {
-            let request = || self.session.execute_unpaged(statement, values);
+        if let [put] = &group.pieces[..] {
+            let request = || self.session.execute_unpaged(put.statement, &put.values);
             return repeat(self.write_patience(), true, request).await.map(drop);
         }
         let mut batch = Batch::new(BatchType::Unlogged);
         batch.set_is_idempotent(true);
-        group.statements.iter().for_each(|statement| batch.append_statement((*statement).clone()));
-        let batch = &batch;
-        repeat(self.write_patience(), true, || self.session.batch(batch, &group.values)).await.map(drop)
+        group.pieces.iter().for_each(|put| batch.append_statement(put.statement.clone()));
+        let values: Vec<_> = group.pieces.iter().map(|put| &put.values).collect();
+        let (batch, values) = (&batch, &values);
+        repeat(self.write_patience(), true, || self.session.batch(batch, values)).await.map(drop)
     }
 }
 

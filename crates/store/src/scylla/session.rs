@@ -12,6 +12,7 @@ use scylla::errors::NewSessionError;
 use scylla::policies::load_balancing::DefaultPolicy;
 use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 use scylla::statement::{Consistency, SerialConsistency};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(super) async fn connect(options: &ScyllaOptions) -> Result<Session, StoreErr
         .known_nodes(&options.contact_points)
         .keyspaces_to_fetch([&options.keyspace])
         .default_execution_profile_handle(profile(options).into_handle())
+        // Whoever changes the schema looks at it again anyway.
+        .refresh_metadata_on_auto_schema_agreement(false)
         .connection_timeout(options.request_timeout)
         .keepalive_interval(KEEPALIVE)
         .keepalive_timeout(KEEPALIVE);
@@ -38,7 +41,25 @@ pub(super) async fn connect(options: &ScyllaOptions) -> Result<Session, StoreErr
     if let Some(tls) = &options.tls {
         builder = builder.tls_context(Some(tls::client(tls)?));
     }
-    builder.build().await.map_err(|error| unreachable_database(options, &error))
+    let session = builder.build().await.map_err(|error| unreachable_database(options, &error))?;
+    check_centre(&session, &options.local_dc)?;
+    Ok(session)
+}
+
+/// The data centres that the session sees.
+pub(super) fn centres(session: &Session) -> BTreeSet<String> {
+    let state = session.get_cluster_state();
+    state.get_nodes_info().iter().filter_map(|node| node.datacenter.clone()).collect()
+}
+
+/// With a wrong name no node would ever be asked.
+fn check_centre(session: &Session, local_dc: &str) -> Result<(), StoreError> {
+    let seen = centres(session);
+    if local_dc.is_empty() || seen.contains(local_dc) {
+        return Ok(());
+    }
+    let seen = seen.into_iter().collect::<Vec<_>>().join(", ");
+    Err(StoreError::Broken(format!("there is no data centre `{}`; there are: {seen}", local_dc.escape_debug())))
 }
 
 fn profile(options: &ScyllaOptions) -> ExecutionProfile {

@@ -77,6 +77,9 @@ statements! {
     Often feed: "SELECT era_us, log_offset, nth, id FROM {ks}.tenant_feed
         WHERE tenant = ? AND lane = ? AND (era_us, log_offset, nth, id) > (?, ?, ?, ?) LIMIT ?";
 
+    Often feed_place: "SELECT era_us FROM {ks}.tenant_feed
+        WHERE tenant = ? AND lane = ? AND era_us = ? AND log_offset = ? AND nth = ? AND id = ?";
+
     Often put_delivery: "INSERT INTO {ks}.delivery (id, cell) VALUES (?, ?) USING TIMESTAMP ? AND TTL ?";
     Often delivery: "SELECT cell FROM {ks}.delivery WHERE id = ?";
     Often put_channel_delivery: "INSERT INTO {ks}.channel_delivery (channel, month, created_ms, id, cell)

@@ -2,7 +2,7 @@
 
 use crate::support::counts::counted;
 use crate::support::proxy::Proxy;
-use crate::support::{node, open, options, shared_keyspace, within};
+use crate::support::{only_node, open, options, shared_keyspace, within};
 use std::sync::Arc;
 use std::time::Duration;
 use store::conformance::world::{World, at};
@@ -14,7 +14,7 @@ const UNKNOWN: &str = "db_unknown_outcomes_total{}";
 
 /// A store behind a proxy.
 async fn behind_proxy(request_timeout: Duration) -> (Arc<ScyllaStore>, Proxy) {
-    let proxy = Proxy::before(node()).await;
+    let proxy = Proxy::before(only_node()).await;
     let options = options(shared_keyspace().await);
     let options = ScyllaOptions { contact_points: vec![proxy.address.clone()], request_timeout, ..options };
     (ScyllaStore::open(options).await.unwrap(), proxy)

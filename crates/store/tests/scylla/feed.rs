@@ -1,10 +1,11 @@
 //! Cursors over the transitions of a tenant that owners of 64 shards store, each at its own pace.
 
-use crate::support::{open, within};
+use crate::support::{PATIENCE, open};
 use domain::ids::TransitionId;
 use domain::transition::Transition;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 use store::conformance::world::{BASE_MS, World, at};
 use store::scylla::ScyllaStore;
 use store::{ShardBatch, ShardTables, TenantReads};
@@ -70,14 +71,15 @@ impl Watcher {
 
     /// Looks until it has seen so many, and then once more.
     async fn until(&mut self, world: &World, count: usize) {
-        let this = std::cell::RefCell::new(self);
-        within(async || {
-            let mut this = this.borrow_mut();
-            this.look(world).await;
-            this.seen.len() >= count
-        })
-        .await;
-        this.into_inner().look(world).await;
+        let enough = async {
+            while self.seen.len() < count {
+                self.look(world).await;
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            self.look(world).await;
+        };
+        let in_time = tokio::time::timeout(PATIENCE, enough).await.is_ok();
+        assert!(in_time, "{} of {count} seen, in pages of {}", self.seen.len(), self.limit);
     }
 
     fn check(&self, expected: &[Transition]) {

@@ -1,6 +1,6 @@
 //! Refusals at start, in words.
 
-use crate::support::{OwnKeyspace, node, options, shared_keyspace};
+use crate::support::{OwnKeyspace, options, shared_keyspace};
 use std::time::Duration;
 use store::StoreError;
 use store::scylla::{ScyllaOptions, ScyllaStore, ScyllaTls};
@@ -61,9 +61,10 @@ async fn a_node_without_tls_is_not_talked_to_in_clear() {
     std::fs::write(&ca_file, CA).unwrap();
     let tls = Some(ScyllaTls { ca_file, ..ScyllaTls::default() });
     let options = ScyllaOptions { tls, request_timeout: Duration::from_secs(2), ..options(shared_keyspace().await) };
+    let node = options.contact_points[0].clone();
     let refusal = refusal(options).await;
-    assert!(refusal.to_string().contains(&node()), "{refusal}");
+    assert!(refusal.to_string().contains(&node), "{refusal}");
 }
 
 /// A certificate of nobody.
-const CA: &str = include_str!("ca.pem");
+const CA: &str = include_str!("tls/ca.pem");

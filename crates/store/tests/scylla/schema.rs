@@ -1,16 +1,14 @@
 //! Steps of the schema: twice, by two at once, and after one that died.
 
-use crate::support::{OwnKeyspace, options};
+use crate::support::{OwnKeyspace, options, replication};
 use std::time::Duration;
 use store::scylla::ScyllaStore;
-use store::scylla::schema::{Replication, apply, status};
-
-const ONE_COPY: Replication = Replication { factor: 1 };
+use store::scylla::schema::{apply, status};
 
 /// The lines for people.
 async fn applied(keyspace: &str) -> Vec<String> {
     let mut lines = Vec::new();
-    apply(&options(keyspace), ONE_COPY, &mut |line| lines.push(line)).await.unwrap();
+    apply(&options(keyspace), replication(), &mut |line| lines.push(line)).await.unwrap();
     lines
 }
 
@@ -29,7 +27,7 @@ async fn the_second_time_there_is_nothing_to_do() {
     assert!(taken.len() == 1 && taken[0].applied_ms > Some(1_600_000_000_000), "{taken:?}");
 
     let second = applied(&keyspace.name).await;
-    assert!(!mentions(&second, "step 1") && mentions(&second, "is at step 1"), "{second:?}");
+    assert!(!mentions(&second, "step 1 (tables)") && mentions(&second, "is at step 1"), "{second:?}");
     assert_eq!(status(&options(&keyspace.name)).await.unwrap(), taken);
     ScyllaStore::open(options(&keyspace.name)).await.unwrap();
     keyspace.remove().await;
@@ -71,7 +69,7 @@ async fn who_died_in_the_middle_is_waited_for_and_followed() {
 async fn a_data_centre_that_is_not_there_is_named() {
     let keyspace = OwnKeyspace::new().await;
     let elsewhere = store::scylla::ScyllaOptions { local_dc: "moon".into(), ..options(&keyspace.name) };
-    let refusal = apply(&elsewhere, ONE_COPY, &mut |_| {}).await.unwrap_err().to_string();
+    let refusal = apply(&elsewhere, replication(), &mut |_| {}).await.unwrap_err().to_string();
     assert!(refusal.contains("moon"), "{refusal}");
     keyspace.remove().await;
 }

@@ -45,23 +45,17 @@ fn layout(options: &KafkaOptions) -> Result<Option<(usize, usize)>, OpenError> {
         let answer = client.client().fetch_metadata(Some(&options.topic), TRY);
         // Collects what the client has to say of itself, and is the pause between two tries.
         client.poll(PAUSE);
-        match answer {
-            Ok(metadata) => match topic_of(&metadata, &options.topic)? {
+        if let Ok(metadata) = answer {
+            match topic_of(&metadata, &options.topic)? {
                 Found::There(layout) => return Ok(Some(layout)),
                 Found::NotThere => return Ok(None),
                 Found::NotYet => {}
-            },
-            Err(KafkaError::MetadataFetch(code)) if is_final(code) => return Err(log.explain(options)),
-            Err(_) => {}
+            }
         }
-        if Instant::now() > deadline {
+        if log.is_hopeless() || Instant::now() > deadline {
             return Err(log.explain(options));
         }
     }
-}
-
-fn is_final(code: RDKafkaErrorCode) -> bool {
-    matches!(code, RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL)
 }
 
 enum Found {

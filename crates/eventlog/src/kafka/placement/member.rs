@@ -66,7 +66,6 @@ impl Member {
         if let Some(open) = self.hand_over.take() {
             unassign(&self.consumer, &self.list(&open.shards));
         }
-        metric::set_placed_shards(0);
     }
 
     fn pass_on(&mut self, step: Step) {
@@ -129,7 +128,7 @@ impl Member {
         }
     }
 
-    /// The client may have lost touch without saying so, as producers do (CLUSTER.md).
+    /// The client may have lost touch without saying so, as producers do.
     fn join_anew_if_outside(&mut self) {
         let patience = OUTSIDE_LEAST.max(self.options.session_timeout * OUTSIDE_SESSIONS);
         let since = self.shared.outside_since().map(|since| since.max(self.made));
@@ -156,6 +155,14 @@ impl Member {
             list.add_partition(&self.options.topic, i32::from(shard.0));
         }
         list
+    }
+}
+
+impl Drop for Member {
+    /// Also should the thread ever panic: then `/readyz` says so.
+    fn drop(&mut self) {
+        self.shared.note_outside();
+        metric::set_placed_shards(0);
     }
 }
 

@@ -6,6 +6,7 @@ use super::generation::Generation;
 use super::stall::StallWatch;
 use super::{Shared, metric};
 use parking_lot::RwLockUpgradableReadGuard;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -16,6 +17,8 @@ use tracing::{error, info};
 const SWEEP_EVERY: Duration = Duration::from_millis(50);
 /// How long woken leaders have to wake the others before the desk does.
 const LEADERS_TIME: Duration = Duration::from_millis(1);
+/// A panic that repeats must not take the whole processor.
+const AFTER_PANIC: Duration = Duration::from_millis(100);
 /// No report succeeds for this many append timeouts while records wait: the producer is stuck.
 const PATIENCE_TIMEOUTS: u32 = 2;
 /// A producer that fails at once is not replaced more often than this.
@@ -42,22 +45,30 @@ impl Desk {
         Self { shared, reports: Vec::new(), stall, swept, unswept: false, replaced, retiring }
     }
 
-    /// Until the log is closed and nothing is open.
+    /// Until the log is closed and nothing is open. A panic costs the reports it struck, which time out.
     pub fn run(mut self) {
         self.shared.acks.serve_here();
         while !self.shared.is_done() {
-            let limit = if self.unswept { LEADERS_TIME } else { SWEEP_EVERY };
-            self.shared.acks.take(&mut self.reports, limit);
-            if self.reports.is_empty() {
-                self.wake_rest();
+            if catch_unwind(AssertUnwindSafe(|| self.turn())).is_err() {
+                error!("settling acknowledgements panicked; some are not passed on");
+                thread::sleep(AFTER_PANIC);
             }
-            self.settle();
-            self.sweep(Instant::now());
         }
         self.wake_rest();
         self.shared.finished.send_replace(true);
         let last = self.shared.current.write().take();
         drop(last);
+    }
+
+    fn turn(&mut self) {
+        self.reports.clear();
+        let limit = if self.unswept { LEADERS_TIME } else { SWEEP_EVERY };
+        self.shared.acks.take(&mut self.reports, limit);
+        if self.reports.is_empty() {
+            self.wake_rest();
+        }
+        self.settle();
+        self.sweep(Instant::now());
     }
 
     fn wake_rest(&mut self) {

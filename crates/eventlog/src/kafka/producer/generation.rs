@@ -162,7 +162,10 @@ fn appended(offset: i64, append: Option<domain::time::UnixMs>) -> Result<Appende
 fn refusal(error: &KafkaError) -> AppendError {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::QueueFull) => AppendError::Busy,
-        Some(RDKafkaErrorCode::MessageTimedOut) => AppendError::TimedOut,
+        // Purged: with a producer that was given up because nothing was acknowledged.
+        Some(RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight) => {
+            AppendError::TimedOut
+        }
         Some(RDKafkaErrorCode::MessageSizeTooLarge) => AppendError::TooLarge,
         _ => AppendError::Broken,
     }

@@ -7,11 +7,13 @@
 
 mod fetcher;
 mod queue;
+mod repair;
 mod seat;
 mod signal;
+mod worker;
 
+use super::KafkaOptions;
 use super::bounds::Surveyor;
-use super::{KafkaOptions, OpenError};
 use crate::{RawRecord, ReadError, ShardReader};
 use async_trait::async_trait;
 use domain::ids::ShardId;
@@ -36,6 +38,7 @@ pub(super) struct Hub {
 struct Desks {
     closed: bool,
     next_reader: u64,
+    next_desk: u64,
     /// By the order in which they were opened. The first stays, others go with their last reader.
     open: BTreeMap<u64, Desk>,
 }
@@ -66,10 +69,11 @@ impl Hub {
         if desks.closed {
             return Err(ReadError::Closed);
         }
+        desks.open.retain(|_, desk| desk.fetcher.is_alive());
         let free = desks.open.iter().find(|(_, desk)| !desk.seats.contains_key(&shard)).map(|(number, _)| *number);
         let number = match free {
             Some(number) => number,
-            None => self.open_desk(&mut desks).map_err(|error| ReadError::Broken(error.to_string()))?,
+            None => self.open_desk(&mut desks)?,
         };
         desks.next_reader += 1;
         let id = desks.next_reader;
@@ -81,13 +85,14 @@ impl Hub {
         Ok(KafkaReader { id, shard, queue, fetcher, desk: number, hub: self.clone() })
     }
 
-    fn open_desk(&self, desks: &mut Desks) -> Result<u64, OpenError> {
+    fn open_desk(&self, desks: &mut Desks) -> Result<u64, ReadError> {
         if desks.open.len() > MOST_FETCHERS {
-            let found = format!("more than {MOST_FETCHERS} readers of one shard");
-            return Err(OpenError::Setting { setting: "readers", found });
+            return Err(ReadError::Broken(format!("more than {MOST_FETCHERS} readers of one shard")));
         }
-        let number = desks.open.last_key_value().map_or(0, |(number, _)| number + 1);
-        let fetcher = Fetcher::start(&self.options, self.surveyor.clone())?;
+        let fetcher = Fetcher::start(&self.options, self.surveyor.clone());
+        let fetcher = fetcher.map_err(|error| ReadError::Broken(error.to_string()))?;
+        let number = desks.next_desk;
+        desks.next_desk += 1;
         desks.open.insert(number, Desk { fetcher, seats: BTreeMap::new() });
         Ok(number)
     }
@@ -95,7 +100,7 @@ impl Hub {
     fn leave(&self, number: u64, shard: ShardId, id: u64) {
         let mut desks = self.desks.lock();
         let Some(desk) = desks.open.get_mut(&number) else { return };
-        desk.seats.remove(&shard);
+        desk.seats.retain(|_, seat| *seat != id);
         // Under the lock: whoever takes the seat next joins after this.
         desk.fetcher.leave(id, shard);
         if desk.seats.is_empty() && number > 0 {

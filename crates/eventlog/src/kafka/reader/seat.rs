@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A reader that is behind and gets nothing for so long is assigned anew.
-const STUCK_AFTER: Duration = Duration::from_secs(15);
+const STUCK_AFTER: Duration = Duration::from_secs(10);
+/// One that gets nothing for so long may be behind.
+const QUIET_AFTER: Duration = Duration::from_secs(5);
 
 pub(super) struct Seat {
     pub id: u64,
@@ -22,7 +24,9 @@ pub(super) struct Seat {
     jumped_at: Option<u64>,
     /// What comes until the partition is assigned anew lies behind the hole.
     asking: bool,
-    /// When a record came, or the partition was assigned.
+    /// When a record came last.
+    fed: Instant,
+    /// When a record came, or there was none to come, or the partition was assigned.
     moved: Instant,
     /// How often it was assigned anew since a record came.
     nudges: u32,
@@ -42,9 +46,9 @@ pub(super) enum Verdict {
 
 impl Seat {
     pub fn new(id: u64, shard: ShardId, from: u64, queue: Arc<Queue>) -> Self {
-        let (fresh, moved) = (Vec::new(), Instant::now());
+        let (fresh, now) = (Vec::new(), Instant::now());
         let (paused, jumped_at, asking, nudges) = (false, None, false, 0);
-        Self { id, shard, queue, expected: from, paused, fresh, jumped_at, asking, moved, nudges }
+        Self { id, shard, queue, expected: from, paused, fresh, jumped_at, asking, fed: now, moved: now, nudges }
     }
 
     /// Offsets have no holes: nobody writes transactions, whose markers would take some, and nothing is compacted.
@@ -72,16 +76,27 @@ impl Seat {
         self.fresh.push(record);
     }
 
-    pub fn note_progress(&mut self, now: Instant) {
+    /// Records came.
+    pub fn note_fed(&mut self, now: Instant) {
+        self.fed = now;
+        self.note_well(now);
+    }
+
+    fn note_well(&mut self, now: Instant) {
         self.moved = now;
         self.nudges = 0;
+    }
+
+    /// Nothing came for a while: the log's end is to be asked for.
+    pub fn is_quiet(&self, now: Instant) -> bool {
+        !self.paused && now.saturating_duration_since(self.fed) >= QUIET_AFTER
     }
 
     /// How often it was found stuck in a row, this time included, when it is. `end`: what was last heard of the log.
     pub fn is_stuck(&mut self, end: u64, now: Instant) -> Option<u32> {
         let behind = !self.paused && self.expected < end;
         if !behind {
-            self.note_progress(now);
+            self.note_well(now);
         }
         if now.saturating_duration_since(self.moved) < STUCK_AFTER {
             return None;
@@ -139,7 +154,8 @@ mod tests {
         assert_eq!(seat.is_stuck(11, start + STUCK_AFTER * 3), None, "the time begins when it falls behind");
         assert_eq!(seat.is_stuck(11, start + STUCK_AFTER * 4), Some(1));
         assert_eq!(seat.is_stuck(11, start + STUCK_AFTER * 5), Some(2));
-        seat.note_progress(start + STUCK_AFTER * 5);
+        seat.note_fed(start + STUCK_AFTER * 5);
+        assert!(!seat.is_quiet(start + STUCK_AFTER * 5) && seat.is_quiet(start + STUCK_AFTER * 6));
         assert_eq!(seat.is_stuck(99, start + STUCK_AFTER * 6), Some(1));
         seat.paused = true;
         assert_eq!(seat.is_stuck(99, start + STUCK_AFTER * 9), None, "its reader is slow");

@@ -1,10 +1,11 @@
 //! The keyspace itself, and the one table that must be there before there can be a lease.
 
-use super::{CHANGE_TIMEOUT, Replication, change, is_unknown_to_it};
+use super::{CHANGE_TIMEOUT, Replication, agree, change, is_unknown_to_it};
 use crate::StoreError;
 use crate::scylla::ScyllaOptions;
 use crate::scylla::dialect::Dialect;
 use crate::scylla::retry::refused;
+use crate::scylla::session::centres;
 use scylla::client::session::Session;
 use scylla::statement::Statement;
 use std::collections::BTreeSet;
@@ -19,11 +20,13 @@ pub(super) async fn make(
 ) -> Result<(), StoreError> {
     let keyspace = &options.keyspace;
     if !exists(session, keyspace).await? {
-        let centres = centres(session, options)?;
+        let local = (!options.local_dc.is_empty()).then(|| BTreeSet::from([options.local_dc.clone()]));
+        let centres = local.unwrap_or_else(|| centres(session));
         let named = centres.iter().cloned().collect::<Vec<_>>().join(", ");
         progress(format!("making the keyspace `{keyspace}`, {} copies in {named}", replication.factor));
         make_keyspace(session, dialect, keyspace, &centres, replication).await?;
     }
+    agree(session).await?;
     change(session, &table_of_versions(dialect, keyspace)).await
 }
 
@@ -61,21 +64,6 @@ async fn exists(session: &Session, keyspace: &str) -> Result<bool, StoreError> {
     Ok(answer.into_rows_result().is_ok_and(|rows| rows.rows_num() > 0))
 }
 
-/// The data centres that get copies.
-fn centres(session: &Session, options: &ScyllaOptions) -> Result<BTreeSet<String>, StoreError> {
-    let state = session.get_cluster_state();
-    let seen: BTreeSet<_> = state.get_nodes_info().iter().filter_map(|node| node.datacenter.clone()).collect();
-    if options.local_dc.is_empty() {
-        return Ok(seen);
-    }
-    if !seen.contains(&options.local_dc) {
-        let seen = seen.into_iter().collect::<Vec<_>>().join(", ");
-        let problem = format!("there is no data centre `{}`; there are: {seen}", options.local_dc.escape_debug());
-        return Err(StoreError::Broken(problem));
-    }
-    Ok(BTreeSet::from([options.local_dc.clone()]))
-}
-
 async fn make_keyspace(
     session: &Session,
     dialect: Dialect,
@@ -94,8 +82,8 @@ async fn make_keyspace(
     change(session, &plain).await
 }
 
-/// Conditional writes need a keyspace without tablets before ScyllaDB 2025.4. `false`: a release before tablets,
-/// which does not know the word.
+/// Releases of ScyllaDB up to 2025.3 have no conditional writes in a keyspace with tablets. `false`: this one does not
+/// know the word yet, or is set to allow nothing else any more.
 async fn without_tablets(session: &Session, plain: &str) -> Result<bool, StoreError> {
     let mut statement = Statement::new(format!("{plain} AND tablets = {{'enabled': false}}"));
     statement.set_request_timeout(Some(CHANGE_TIMEOUT));

@@ -148,6 +148,12 @@ async fn change(session: &Session, statement: &str) -> Result<(), StoreError> {
     statement.set_request_timeout(Some(CHANGE_TIMEOUT));
     let statement = &statement;
     repeat(2 * CHANGE_TIMEOUT, true, || session.query_unpaged(statement.clone(), ())).await?;
+    agree(session).await
+}
+
+/// Waits until all nodes have the same schema. The driver does so after a change, but not after a statement
+/// that changed nothing since another node was first, whose change may not be everywhere yet.
+async fn agree(session: &Session) -> Result<(), StoreError> {
     session.await_schema_agreement().await.map(drop).map_err(|e| StoreError::Busy(e.to_string()))
 }
 

@@ -14,7 +14,7 @@ use domain::ids::TenantId;
 use scylla::value::CqlValue::{BigInt, SmallInt, Text};
 
 /// Monitors looked up at once, and the most for one page.
-const LOOKUPS: usize = 16;
+const LOOKUPS: usize = 32;
 const LOOKED_AT: usize = 2_000;
 /// When it opened, and the monitor's slug.
 type Raw = (i64, String);

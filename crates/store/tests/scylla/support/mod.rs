@@ -14,18 +14,35 @@ use tokio::sync::OnceCell;
 pub mod counts;
 pub mod proxy;
 
-const ONE_COPY: Replication = Replication { factor: 1 };
+/// How long a test waits for what must come.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 const TABLES: &str = include_str!("../../../src/scylla/schema/cassandra/0001_tables.cql");
 
-/// The node's address.
-pub fn node() -> String {
-    std::env::var("QP_CASSANDRA").expect("QP_CASSANDRA must be the host:port of a Cassandra or ScyllaDB node")
+/// The addresses of the nodes.
+fn nodes() -> Vec<String> {
+    let nodes = std::env::var("QP_CASSANDRA");
+    let nodes =
+        nodes.expect("QP_CASSANDRA must be the host:port of a Cassandra or ScyllaDB node, or several with commas");
+    nodes.split(',').map(str::to_owned).collect()
+}
+
+/// The address of the one node, for what must not go around it.
+pub fn only_node() -> String {
+    match &nodes()[..] {
+        [only] => only.clone(),
+        _ => panic!("this test puts itself before the node: QP_CASSANDRA must name a cluster of one"),
+    }
+}
+
+/// A copy on each node, up to three.
+pub fn replication() -> Replication {
+    Replication { factor: nodes().len().min(3) as u16 }
 }
 
 /// Options that suit a node of one's own.
 pub fn options(keyspace: &str) -> ScyllaOptions {
     ScyllaOptions {
-        contact_points: vec![node()],
+        contact_points: nodes(),
         keyspace: keyspace.into(),
         local_dc: String::new(),
         username: String::new(),
@@ -45,7 +62,7 @@ pub async fn shared_keyspace() -> &'static str {
         .get_or_init(async || {
             let hash = TABLES.bytes().fold(0x811c_9dc5_u32, |hash, b| (hash ^ u32::from(b)).wrapping_mul(0x0100_0193));
             let keyspace = format!("qp_store_{hash:08x}");
-            apply(&options(&keyspace), ONE_COPY, &mut |_| {}).await.unwrap();
+            apply(&options(&keyspace), replication(), &mut |_| {}).await.unwrap();
             keyspace
         })
         .await
@@ -58,7 +75,7 @@ pub async fn open() -> Arc<ScyllaStore> {
 
 /// A session past the store.
 pub async fn raw() -> Session {
-    SessionBuilder::new().known_node(node()).build().await.unwrap()
+    SessionBuilder::new().known_nodes(nodes()).build().await.unwrap()
 }
 
 /// A keyspace of a test's own, not made yet.
@@ -74,7 +91,7 @@ impl OwnKeyspace {
     }
 
     pub async fn apply(&self) {
-        apply(&options(&self.name), ONE_COPY, &mut |_| {}).await.unwrap();
+        apply(&options(&self.name), replication(), &mut |_| {}).await.unwrap();
     }
 
     pub async fn run(&self, cql: &str) {
@@ -94,5 +111,5 @@ pub async fn within(mut holds: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it did not come to hold");
+    tokio::time::timeout(PATIENCE, waiting).await.expect("it did not come to hold");
 }

@@ -89,9 +89,8 @@ async fn accept(listener: TcpListener, node: String, state: Arc<State>) {
 
 /// Carries questions, frame by frame.
 async fn ask(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: Arc<State>) -> std::io::Result<()> {
-    let mut frame = Vec::new();
     loop {
-        frame.resize(HEADER, 0);
+        let mut frame = vec![0; HEADER];
         from.read_exact(&mut frame).await?;
         let length: [u8; 4] = frame[LENGTH..HEADER].try_into().unwrap();
         frame.resize(HEADER + u32::from_be_bytes(length) as usize, 0);

@@ -1,0 +1,1 @@
+"""The checks of deploy/: each module is about one thing that is deployed."""

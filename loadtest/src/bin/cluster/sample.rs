@@ -1,0 +1,42 @@
+//! Records of the product as they stand in its topic: what librdkafka's own producer is to send as well.
+
+use crate::site::TOPIC;
+use anyhow::{Result, ensure};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use std::time::{Duration, Instant};
+
+/// From the end of each partition.
+const OF_A_PARTITION: i64 = 200;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The last records of each partition, as many as come in time. Blocks.
+pub fn take(broker: &str, shards: u16) -> Result<Vec<Vec<u8>>> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", broker)
+        .set("group.id", "quietpulse.bench.sample")
+        .set("enable.auto.commit", "false")
+        .create()?;
+    let mut places = TopicPartitionList::new();
+    for partition in 0..i32::from(shards) {
+        places.add_partition_offset(TOPIC, partition, Offset::OffsetTail(OF_A_PARTITION))?;
+    }
+    consumer.assign(&places)?;
+    let (begun, wanted) = (Instant::now(), usize::from(shards) * OF_A_PARTITION as usize);
+    let mut records = Vec::new();
+    while records.len() < wanted && begun.elapsed() < PATIENCE {
+        match consumer.poll(Duration::from_millis(200)) {
+            Some(message) => records.extend(message?.payload().map(<[u8]>::to_vec)),
+            // At the end of all partitions.
+            None if !records.is_empty() => break,
+            None => {}
+        }
+    }
+    ensure!(!records.is_empty(), "nothing could be read from the topic");
+    Ok(records)
+}
+
+/// Bytes of the record in the middle.
+pub fn typical_bytes(records: &[Vec<u8>]) -> usize {
+    crate::words::median(records.iter().map(|record| record.len() as f64)) as usize
+}
