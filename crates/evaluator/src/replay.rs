@@ -12,12 +12,7 @@ use store::Store;
 const BATCH: usize = 4_096;
 
 /// The shard as the log has it below `end`. What the engine wants done is not done: its owner does it.
-pub async fn replay(
-    shard: ShardId,
-    log: &dyn EventLog,
-    store: &dyn Store,
-    end: u64,
-) -> Result<Engine, EvaluatorError> {
+pub async fn replay(shard: ShardId, log: &dyn EventLog, store: &dyn Store, end: u64) -> Result<Engine, EvaluatorError> {
     let fail = |source: ReadError| EvaluatorError::Log { shard, source };
     let first = log.bounds(shard).await.map_err(fail)?.first;
     let (mut engine, _) = load(shard, store, first).await?;

@@ -7,7 +7,7 @@ use clap::Parser;
 use domain::command::{Action, Command};
 use domain::engine::Engine;
 use domain::engine::effects::Effect;
-use domain::engine::snapshot::Manifest;
+use domain::engine::snapshot::{Format, Manifest};
 use domain::ids::{CommandId, MonitorId, ShardId, TenantId};
 use domain::monitor::{Identity, MonitorConfig, Policy};
 use domain::ping::{Ping, PingKind};
@@ -160,8 +160,8 @@ impl Bench {
 
     /// A snapshot is taken and read back: what stands between a start and the first record.
     fn restart(&self) {
-        let plan = self.engine.plan_snapshot(None);
-        let manifest = plan.manifest.encode();
+        let plan = self.engine.plan_snapshot(None, Format::default());
+        let manifest = plan.manifest.encode(Format::default());
         let pieces: Vec<Vec<u8>> = plan.written.into_iter().map(|(_, bytes)| bytes).collect();
         let bytes: usize = pieces.iter().map(Vec::len).sum();
         let mut monitors = 0;

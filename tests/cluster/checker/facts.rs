@@ -170,11 +170,9 @@ impl Verdict {
         self.kind == "monitor.down"
     }
 
-    /// Where it stands among the verdicts of its monitor: what a ping caused comes after what closed before the ping
-    /// counted, at the same record.
-    pub fn order(&self) -> (u64, bool) {
-        let by_command = self.kind == "monitor.changed" && matches!(self.reason.as_str(), "paused" | "deleted");
-        (self.offset, by_command || matches!(self.reason.as_str(), "failed" | "recovered" | "first_ping"))
+    /// Where it stands among the verdicts of its monitor.
+    pub fn order(&self) -> (u64, bool, Option<i64>) {
+        order(self.offset, &self.kind, &self.reason, self.deadline_ms)
     }
 
     pub fn is_up(&self) -> bool {
@@ -189,6 +187,12 @@ impl Verdict {
     pub fn is_told(&self) -> bool {
         self.kind != "monitor.changed" && self.channels > 0
     }
+}
+
+/// The order of what one record closed: deadlines first, as they passed, then what the ping or command itself caused.
+pub fn order(offset: u64, kind: &str, reason: &str, deadline_ms: Option<i64>) -> (u64, bool, Option<i64>) {
+    let by_command = kind == "monitor.changed" && matches!(reason, "paused" | "deleted");
+    (offset, by_command || matches!(reason, "failed" | "recovered" | "first_ping"), deadline_ms)
 }
 
 impl Delivery {

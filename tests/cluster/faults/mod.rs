@@ -19,6 +19,7 @@ mod signals;
 mod slot;
 mod stage;
 mod threats;
+mod trap;
 
 pub use slot::cases;
 pub use stage::{end, endure};

@@ -1,6 +1,7 @@
 //! The cluster of all slots: three brokers, three database nodes, two processes of each role, each under a user of its
 //! own where root may do that; a load of jobs; somebody who is told; and the books that are kept of all of it.
 
+use super::trap::Trap;
 use crate::checker::Stored;
 use crate::checker::facts::Snapshot;
 use crate::history::{History, Operation, now_ms};
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use suites::support::binaries;
-use suites::support::receiver::Receiver;
+use suites::support::peer::Peer;
 use suites::support::runner::{Skipped, lock};
 use suites::support::settings::Settings;
 use suites::support::tools;
@@ -30,7 +31,8 @@ const FIRST_USER: u32 = 64_200;
 /// All there is.
 pub struct Scene {
     pub topology: Arc<Topology>,
-    pub receiver: Receiver,
+    pub receiver: Peer,
+    pub trap: Arc<Trap>,
     pub history: Arc<History>,
     pub stored: Arc<Stored>,
     pub load: Load,
@@ -53,15 +55,17 @@ impl Scene {
         let directory = binaries::target().join("tmp").join("chaos").join(format!("seed-{seed}"));
         std::fs::create_dir_all(&directory).expect("a place for the history");
         let history = Arc::new(History::create(&directory));
-        let receiver = Receiver::listen().await;
+        let (receiver, trap) = Trap::listen().await;
+        let url = format!("http://{}/hook", receiver.address);
         let mut office = Office::open(topology.grpc(), &topology.api_key(), Arc::clone(&history));
-        let channels = office.webhooks(&receiver.url(), CHANNELS).await;
+        let channels = office.webhooks(&url, CHANNELS).await;
         let plans = roster(jobs(), CHANNELS, &mut StdRng::seed_from_u64(seed));
         let load = Load::start(plans, topology.front(), Arc::new(office), Arc::clone(&history)).await;
         let (stored, snapshots) = (Arc::new(Stored::open(&topology).await), Arc::<Mutex<_>>::default());
         let watching = tokio::spawn(watch(Arc::clone(&stored), Arc::clone(&snapshots)));
         let told = Mutex::default();
-        let scene = Self { topology, receiver, history, stored, load, channels, snapshots, told, directory, watching };
+        let scene =
+            Self { topology, receiver, trap, history, stored, load, channels, snapshots, told, directory, watching };
         until("a load", secs(60), async || (scene.history.acknowledged() >= jobs()).then_some(())).await;
         scene.note("the load runs");
         Ok(scene)

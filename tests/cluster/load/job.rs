@@ -58,14 +58,14 @@ impl Job {
     }
 
     async fn fall_silent(&mut self) {
-        self.work(5.0, 25.0).await;
+        self.work(10.0, 40.0).await;
         let forgiven = f64::from(self.plan.period_secs + self.plan.grace_secs) + W_SECS;
         self.rest(forgiven + 2.0, forgiven + 15.0).await;
     }
 
     async fn fail_for_a_while(&mut self) {
         self.work(10.0, 30.0).await;
-        for _ in 0..self.dice.random_range(1..4) {
+        for _ in 0..self.dice.random_range(1..3) {
             self.pinger.ping(Signal::Fail, None).await;
             self.wait_a_period().await;
         }

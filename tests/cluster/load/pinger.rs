@@ -48,7 +48,7 @@ impl Pinger {
     async fn once(&mut self, id: &str, signal: Signal, run: Option<&str>) -> Outcome {
         let unknown = |why: &dyn std::fmt::Display| Outcome::Unknown(why.to_string());
         match timeout(PATIENCE, self.exchange(id, signal, run)).await {
-            Ok(Ok(outcome)) => return outcome,
+            Ok(Ok(outcome)) => outcome,
             Ok(Err(error)) => {
                 self.connection = None;
                 unknown(&error)

@@ -59,13 +59,14 @@ pub fn roster(count: usize, channels: usize, dice: &mut StdRng) -> Vec<Plan> {
 
 fn plan(number: usize, behaviour: Behaviour, channels: usize, dice: &mut StdRng) -> Plan {
     let word = format!("{behaviour:?}").to_lowercase();
-    let is_run = behaviour == Behaviour::Run;
+    // Who alerts often does not do so every few seconds.
+    let least = if matches!(behaviour, Behaviour::Run | Behaviour::Failing | Behaviour::Flapping) { 8 } else { 2 };
     Plan {
         slug: format!("{word}-{number}"),
         behaviour,
-        period_secs: if is_run { dice.random_range(8..=20) } else { dice.random_range(2..=20) },
+        period_secs: dice.random_range(least..=20),
         grace_secs: dice.random_range(1..=4),
-        max_runtime_secs: is_run.then(|| dice.random_range(3..=6)),
+        max_runtime_secs: (behaviour == Behaviour::Run).then(|| dice.random_range(3..=6)),
         channel: number % channels,
         seed: dice.random(),
     }

@@ -51,7 +51,9 @@ async fn open_incidents_are_listed_oldest_first() {
 #[tokio::test]
 async fn an_incident_is_acknowledged_by_its_id() {
     let world = world_with_two_down().await;
-    let ask = |id: &str, slug: &str| world.ask(v1::AcknowledgeIncidentRequest { id: id.into(), slug: slug.into(), ..Default::default() });
+    let ask = |id: &str, slug: &str| {
+        world.ask(v1::AcknowledgeIncidentRequest { id: id.into(), slug: slug.into(), ..Default::default() })
+    };
     let id = world.get("a").await.unwrap().incident_id;
     let known = world.incidents().acknowledge_incident(ask(&id, "a")).await.unwrap().into_inner();
     assert_eq!(
@@ -80,7 +82,8 @@ async fn news_come_as_they_are_concluded_and_from_now_on() {
     let world = world_with_two_down().await;
     let other = world.key(OTHER, Scope::Read).await.0;
     let mut stream = world.incidents().watch(world.ask(v1::WatchRequest::default())).await.unwrap().into_inner();
-    let mut foreign = world.incidents().watch(World::ask_with(&other, v1::WatchRequest::default())).await.unwrap().into_inner();
+    let mut foreign =
+        world.incidents().watch(World::ask_with(&other, v1::WatchRequest::default())).await.unwrap().into_inner();
     world.pass(1).await;
     world.ping("a", PingKind::Success, b"").await;
     world.ping("c", PingKind::Fail, b"").await;
@@ -99,11 +102,15 @@ async fn news_come_as_they_are_concluded_and_from_now_on() {
 async fn a_stream_ends_when_its_key_is_revoked() {
     let world = world_with_two_down().await;
     let (key, row) = world.key(TENANT, Scope::Read).await;
-    let mut stream = world.incidents().watch(World::ask_with(&key, v1::WatchRequest::default())).await.unwrap().into_inner();
+    let mut stream =
+        world.incidents().watch(World::ask_with(&key, v1::WatchRequest::default())).await.unwrap().into_inner();
     world.store.revoke_api_key(TENANT, &row.prefix).await.unwrap();
     let last = next(&mut stream).await.unwrap().unwrap_err();
     assert_eq!(last.code(), Code::Unauthenticated);
     assert!(next(&mut stream).await.is_none());
     world.ping("c", PingKind::Fail, b"").await;
-    assert_eq!(code(world.incidents().watch(World::ask_with(&key, v1::WatchRequest::default())).await), Code::Unauthenticated);
+    assert_eq!(
+        code(world.incidents().watch(World::ask_with(&key, v1::WatchRequest::default())).await),
+        Code::Unauthenticated
+    );
 }

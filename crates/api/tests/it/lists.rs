@@ -87,7 +87,11 @@ async fn a_list_without_owners_is_the_stores_and_says_so() {
 async fn deleted_monitors_are_not_listed() {
     let world = World::start().await;
     many(&world, 2).await;
-    world.monitors().delete_monitor(world.ask(v1::DeleteMonitorRequest { slug: "m00".into(), ..Default::default() })).await.unwrap();
+    world
+        .monitors()
+        .delete_monitor(world.ask(v1::DeleteMonitorRequest { slug: "m00".into(), ..Default::default() }))
+        .await
+        .unwrap();
     assert_eq!(all(&world, v1::ListMonitorsRequest { page_size: 9, ..Default::default() }).await.0, ["m01"]);
 }
 
@@ -157,7 +161,11 @@ async fn made_anew_after(world: &World, pause_ms: i64) {
         (pings_of(world, 9, String::new()).await.pings.len(), transitions_of(world, 9).await.transitions.len()),
         (3, 1)
     );
-    world.monitors().delete_monitor(world.ask(v1::DeleteMonitorRequest { slug: "m00".into(), ..Default::default() })).await.unwrap();
+    world
+        .monitors()
+        .delete_monitor(world.ask(v1::DeleteMonitorRequest { slug: "m00".into(), ..Default::default() }))
+        .await
+        .unwrap();
     world.clock.advance(pause_ms);
     many(world, 1).await;
 }

@@ -238,9 +238,18 @@ async fn when_the_owner_is_away_the_store_answers_with_its_age() {
 async fn act(world: &World, what: &str, slug: &str) -> Result<Monitor, Status> {
     let slug = slug.to_owned();
     let reply = match what {
-        "pause" => world.monitors().pause_monitor(world.ask(v1::PauseMonitorRequest { slug, ..Default::default() })).await,
-        "resume" => world.monitors().resume_monitor(world.ask(v1::ResumeMonitorRequest { slug, ..Default::default() })).await,
-        _ => world.monitors().rotate_ping_token(world.ask(v1::RotatePingTokenRequest { slug, ..Default::default() })).await,
+        "pause" => {
+            world.monitors().pause_monitor(world.ask(v1::PauseMonitorRequest { slug, ..Default::default() })).await
+        }
+        "resume" => {
+            world.monitors().resume_monitor(world.ask(v1::ResumeMonitorRequest { slug, ..Default::default() })).await
+        }
+        _ => {
+            world
+                .monitors()
+                .rotate_ping_token(world.ask(v1::RotatePingTokenRequest { slug, ..Default::default() }))
+                .await
+        }
     };
     reply.map(tonic::Response::into_inner)
 }

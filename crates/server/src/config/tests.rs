@@ -141,9 +141,8 @@ fn what_is_not_in_this_build_is_refused() {
 #[cfg(feature = "cluster")]
 #[test]
 fn a_process_of_a_cluster_is_told_what_it_must_be_told() {
-    let kafka = |rest: &str| {
-        refusal(&format!("roles = [\"api\", \"notifier\"]\n[log]\nbackend = \"kafka\"\n[kafka]\n{rest}"))
-    };
+    let kafka =
+        |rest: &str| refusal(&format!("roles = [\"api\", \"notifier\"]\n[log]\nbackend = \"kafka\"\n[kafka]\n{rest}"));
     for (rest, problem) in [
         ("", "kafka.brokers: must name a broker when log.backend is \"kafka\""),
         ("brokers = [\"a:b\"]", "kafka.brokers: found `a:b`, allowed: host:port"),

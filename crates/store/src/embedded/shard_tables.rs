@@ -17,8 +17,7 @@ const TRANSITION: &str = "select cell from transition where id = ?1";
 const OWNER: &str = "select address, node, since_ms from shard_owner where shard = ?1";
 const CLAIM: &str = "insert into shard_owner (shard, address, node, since_ms) values (?1, ?2, ?3, ?4)
     on conflict do update set address = excluded.address, node = excluded.node, since_ms = excluded.since_ms";
-const STEP_DOWN: &str =
-    "delete from shard_owner where shard = ?1 and address = ?2 and node = ?3 and since_ms = ?4";
+const STEP_DOWN: &str = "delete from shard_owner where shard = ?1 and address = ?2 and node = ?3 and since_ms = ?4";
 
 #[async_trait]
 impl ShardTables for EmbeddedStore {

@@ -8,7 +8,9 @@ use crate::StoreError;
 use scylla::client::execution_profile::ExecutionProfile;
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
-use scylla::errors::NewSessionError;
+use scylla::errors::{
+    ConnectionError, ConnectionPoolError, ConnectionSetupRequestErrorKind, DbError, MetadataError, NewSessionError,
+};
 use scylla::policies::load_balancing::DefaultPolicy;
 use scylla::policies::speculative_execution::SimpleSpeculativeExecutionPolicy;
 use scylla::statement::{Consistency, SerialConsistency};
@@ -81,9 +83,19 @@ fn profile(options: &ScyllaOptions) -> ExecutionProfile {
 fn unreachable_database(options: &ScyllaOptions, error: &NewSessionError) -> StoreError {
     let problem = format!("no session with {}: {error}", options.contact_points.join(", "));
     match error {
+        NewSessionError::MetadataError(error) if is_refused_login(error) => StoreError::Broken(problem),
         NewSessionError::MetadataError(_) | NewSessionError::FailedToResolveAnyHostname(_) => StoreError::Busy(problem),
         _ => StoreError::Broken(problem),
     }
+}
+
+/// A name or password that is not known will not be known at the next try.
+fn is_refused_login(error: &MetadataError) -> bool {
+    let MetadataError::ConnectionPoolError(ConnectionPoolError::Broken { last_connection_error, .. }) = error else {
+        return false;
+    };
+    let ConnectionError::ConnectionSetupRequestError(refusal) = last_connection_error else { return false };
+    matches!(refusal.error, ConnectionSetupRequestErrorKind::DbError(DbError::AuthenticationError, _))
 }
 
 /// The name stands in statements as it is: letters, digits and underscores, a letter first, 48 at most.

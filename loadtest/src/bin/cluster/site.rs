@@ -1,7 +1,7 @@
 //! An installation on the servers: secrets, topic, schema, and its processes.
 
 use crate::Options;
-use crate::node::Node;
+use crate::node::{Node, Starting, quiet_port};
 use crate::office::Office;
 use crate::servers::Servers;
 use anyhow::{Context, Result, bail, ensure};
@@ -20,6 +20,9 @@ const APPEND_TIMEOUT: Duration = Duration::from_secs(5);
 const SKEW_BOUND: Duration = Duration::from_secs(1);
 /// Silence is judged so long after its deadline (W).
 pub const W: Duration = APPEND_TIMEOUT.saturating_add(SKEW_BOUND);
+
+/// What ping URLs begin with for processes that take no pings. Nobody asks it (RFC 2606): only paths are used.
+const PUBLIC_URL: &str = "http://ping.invalid";
 
 /// The installation. Its API node runs as long as it does; the others come and go with each figure.
 pub struct Site {
@@ -47,15 +50,20 @@ impl Site {
         std::fs::create_dir_all(&place.root)?;
         let servers = Servers::up(&options.launcher, &place.root.join("servers")).await?;
         place.set_up(&servers, options.shards).await?;
-        let api = place.start("api", 0, &[]).await?;
+        let api = place.spawn("api", 0, &[])?.ready().await?;
         let office = Office::open(api.grpc, &place.key("api_key")?)?;
         Ok(Self { shards: options.shards, paths: Vec::new(), office, api, started: 0, place, servers })
     }
 
-    /// A new process of a role, with variables of its own; returns when its ports serve.
+    /// A new process of a role, with variables of its own; returns when it is ready.
     pub async fn start(&mut self, role: &str, variables: &[(&str, String)]) -> Result<Node> {
+        self.spawn(role, variables)?.ready().await
+    }
+
+    /// The same without waiting.
+    pub fn spawn(&mut self, role: &str, variables: &[(&str, String)]) -> Result<Starting> {
         self.started += 1;
-        self.place.start(role, self.started, variables).await
+        self.place.spawn(role, self.started, variables)
     }
 
     /// Some processes of a role that can do their job.
@@ -120,15 +128,17 @@ impl Place {
         bail!("`quietpulse {}`: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim())
     }
 
-    async fn start(&self, role: &str, number: u32, variables: &[(&str, String)]) -> Result<Node> {
+    fn spawn(&self, role: &str, number: u32, variables: &[(&str, String)]) -> Result<Starting> {
         let directory = self.root.join("nodes").join(format!("{role}-{number}"));
         std::fs::create_dir_all(&directory)?;
         let mut command = self.command();
-        command.args(["serve", "--roles", role, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0"]);
-        command.args(["--admin", "127.0.0.1:0", "--config"]).arg(self.config());
-        command.arg("--data-dir").arg(directory.join("data"));
+        command.args(["serve", "--roles", role, "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--config"]);
+        command.arg(self.config()).arg("--data-dir").arg(directory.join("data"));
+        if role != "ingest" {
+            command.args(["--public-url", PUBLIC_URL]);
+        }
         command.envs(variables.iter().map(|(name, value)| (name, value)));
-        Node::start(command, &directory.join("stderr.log")).await
+        Starting::spawn(command, quiet_port()?, &directory.join("stderr.log"))
     }
 
     /// Without what the environment says of another server.

@@ -3,7 +3,7 @@
 
 use super::shard::{Implied, Opinion};
 use super::watch::Status;
-use crate::checker::facts::{Facts, Verdict};
+use crate::checker::facts::{Facts, Verdict, order};
 use crate::checker::violation::{Rule, Violation};
 use std::collections::BTreeMap;
 
@@ -28,7 +28,8 @@ fn differences<'a>(shard: u16, opinion: &Opinion, found: impl Iterator<Item = &'
         pairs.entry(implied.monitor).or_default().0.push(implied);
     }
     found.for_each(|verdict| pairs.entry(verdict.monitor).or_default().1.push(verdict));
-    let compared = pairs.into_values().filter_map(|(implied, mut found)| {
+    let compared = pairs.into_values().filter_map(|(mut implied, mut found)| {
+        implied.sort_by_key(|one| order(one.offset, one.kind, one.reason, one.deadline_ms));
         found.sort_by_key(|verdict| verdict.order());
         first_difference(shard, opinion, &implied, &found)
     });

@@ -215,7 +215,10 @@ impl Watch {
         let before = std::mem::replace(&mut self.status, Status::Up);
         match before {
             Status::Up => None,
-            Status::Down => Some(conclude("monitor.up", "recovered", None)),
+            Status::Down => {
+                self.incident = None;
+                Some(conclude("monitor.up", "recovered", None))
+            }
             Status::New => Some(conclude("monitor.changed", "first_ping", None)),
             Status::Paused | Status::Unknown => {
                 self.leave_pause();

@@ -39,7 +39,9 @@ fn silence_is_judged_by_the_new_side_only_and_under_the_same_id() {
     old.until(1).success();
     old.until(40);
     let mut new = move_on(&mut old);
-    (stays.until(200), old.until(200), new.until(200));
+    for log in [&mut stays, &mut old, &mut new] {
+        log.until(200);
+    }
     assert_eq!(new.told(), [(TransitionKind::Down, Reason::Missed, 91)]);
     assert_eq!((old.told(), ids(&new).last()), (vec![], ids(&stays).last()));
     new.success();

@@ -30,6 +30,8 @@ pub(super) struct Member {
     changes: mpsc::Sender<PlacementChange>,
     consumer: BaseConsumer<Group>,
     owned: BTreeSet<ShardId>,
+    /// Whether the group has answered: also a member that gets nothing is to know that it is in.
+    has_answer: bool,
     hand_over: Option<HandOver>,
     /// When this consumer was made.
     made: Instant,
@@ -49,8 +51,8 @@ impl Member {
         changes: mpsc::Sender<PlacementChange>,
     ) -> Result<Self, OpenError> {
         let (consumer, options) = (join(options, &shared)?, options.clone());
-        let (owned, hand_over, made) = (BTreeSet::new(), None, Instant::now());
-        Ok(Self { options, shared, changes, consumer, owned, hand_over, made })
+        let (owned, has_answer, hand_over, made) = (BTreeSet::new(), false, None, Instant::now());
+        Ok(Self { options, shared, changes, consumer, owned, has_answer, hand_over, made })
     }
 
     /// Until it is told to leave. Dropping the consumer leaves the group, which then deals out its shards at once.
@@ -78,7 +80,8 @@ impl Member {
     }
 
     fn gain(&mut self, shards: Vec<ShardId>) {
-        if shards.is_empty() {
+        let had_answer = std::mem::replace(&mut self.has_answer, true);
+        if shards.is_empty() && had_answer {
             return;
         }
         info!(shards = shards.len(), "shards gained");

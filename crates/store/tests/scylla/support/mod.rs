@@ -8,7 +8,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 use store::scylla::schema::{Replication, apply};
-use store::scylla::{ScyllaOptions, ScyllaStore};
+use store::scylla::{ScyllaOptions, ScyllaStore, ScyllaTls};
 use tokio::sync::OnceCell;
 
 pub mod counts;
@@ -39,15 +39,28 @@ pub fn replication() -> Replication {
     Replication { factor: nodes().len().min(3) as u16 }
 }
 
+/// Who to log in as, if the node asks: `QP_CASSANDRA_LOGIN` is `name:password`.
+fn login() -> (String, String) {
+    let login = std::env::var("QP_CASSANDRA_LOGIN").unwrap_or_default();
+    login.split_once(':').map(|(name, password)| (name.into(), password.into())).unwrap_or_default()
+}
+
+/// The authority of the node's certificate, if it has one: `QP_CASSANDRA_CA` is a PEM file.
+fn tls() -> Option<ScyllaTls> {
+    let ca_file = std::env::var_os("QP_CASSANDRA_CA")?.into();
+    Some(ScyllaTls { ca_file, ..ScyllaTls::default() })
+}
+
 /// Options that suit a node of one's own.
 pub fn options(keyspace: &str) -> ScyllaOptions {
+    let (username, password) = login();
     ScyllaOptions {
         contact_points: nodes(),
         keyspace: keyspace.into(),
         local_dc: String::new(),
-        username: String::new(),
-        password: String::new(),
-        tls: None,
+        username,
+        password,
+        tls: tls(),
         request_timeout: Duration::from_secs(10),
         shards: ShardCount::new(64).unwrap(),
         history_for: Duration::from_secs(86_400),
@@ -75,7 +88,8 @@ pub async fn open() -> Arc<ScyllaStore> {
 
 /// A session past the store.
 pub async fn raw() -> Session {
-    SessionBuilder::new().known_nodes(nodes()).build().await.unwrap()
+    let (name, password) = login();
+    SessionBuilder::new().known_nodes(nodes()).user(name, password).build().await.unwrap()
 }
 
 /// A keyspace of a test's own, not made yet.

@@ -34,7 +34,8 @@ pub async fn measure(site: &mut Site, sizes: &Sizes) -> Result<()> {
 
 /// A plain producer with a topic of its own, and with records as ingest has just written them.
 async fn plain(site: &Site, ingest: &Node, paths: &[String], sizes: &Sizes) -> Result<Plain> {
-    let first = Until::Accepted(u64::from(site.shards) * 2_000);
+    // Shards get unequal shares.
+    let first = Until::Accepted(u64::from(site.shards) * sample::OF_A_PARTITION as u64 * 2);
     driver::send(Door::Batch, ingest.http, paths, first).await?;
     let (broker, partitions) = (site.servers.broker.clone(), site.shards);
     let from = broker.clone();

@@ -9,10 +9,11 @@ mod written;
 
 use crate::Options;
 use crate::node::{Node, until};
-use crate::scrape::is_ready;
+use crate::scrape::{Metrics, is_ready};
 use crate::site::Site;
 use anyhow::Result;
 use clap::ValueEnum;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long shards may take to find their owners and to be caught up with.
@@ -85,13 +86,13 @@ async fn stop_all(nodes: Vec<Node>) -> Result<()> {
     futures::future::try_join_all(nodes.into_iter().map(Node::stop)).await.map(drop)
 }
 
-/// Whether an evaluator works on so many shards and has caught up with each.
-async fn has_all(evaluator: &Node, shards: u16) -> bool {
-    owned(evaluator).await == f64::from(shards) && is_ready(evaluator.admin).await
+/// Whether the evaluator with this admin port works on so many shards and has caught up with each.
+async fn has_all(admin: SocketAddr, shards: u16) -> bool {
+    owned(admin).await == f64::from(shards) && is_ready(admin).await
 }
 
-async fn owned(evaluator: &Node) -> f64 {
-    evaluator.metrics().await.map_or(0.0, |metrics| metrics.sum("shards_owned"))
+async fn owned(admin: SocketAddr) -> f64 {
+    Metrics::of(admin).await.map_or(0.0, |metrics| metrics.sum("shards_owned"))
 }
 
 /// Records that evaluators have not applied; each says so once a second.

@@ -12,6 +12,9 @@ use std::time::Duration;
 
 /// Of all ingest processes together.
 const CONNECTIONS: usize = 256;
+/// The generator connects for so long, and loads for so long before it counts: a new producer's first records are slow.
+const LEAD: Duration = Duration::from_millis(200);
+const WARM_UP: Duration = Duration::from_secs(1);
 /// Above this share of all processors it is the machine that has no more.
 const FULL: f64 = 0.9;
 
@@ -29,9 +32,13 @@ async fn row(site: &mut Site, sizes: &Sizes, count: usize) -> Result<()> {
     let paths = site.monitors(sizes.monitors).await?;
     let ingest = site.start_ready("ingest", count).await?;
     until_no_lag(&evaluators).await?;
-    let meter = meter(site, &ingest, &evaluators);
-    let report = load(&ingest, &paths, sizes.seconds).await;
-    let spent = meter.stop();
+    let watched = async {
+        tokio::time::sleep(LEAD + WARM_UP).await;
+        let meter = meter(site, &ingest, &evaluators);
+        tokio::time::sleep(sizes.seconds).await;
+        meter.stop()
+    };
+    let (report, spent) = tokio::join!(load(&ingest, &paths, sizes.seconds), watched);
     // Evaluators say once a second how far behind they are.
     tokio::time::sleep(Duration::from_millis(1_000)).await;
     let behind = lag(&evaluators).await?;
@@ -58,7 +65,7 @@ async fn load(ingest: &[Node], paths: &[String], duration: Duration) -> Report {
     let load = |target| Load {
         target,
         connections: CONNECTIONS / ingest.len(),
-        warm_up: Duration::ZERO,
+        warm_up: WARM_UP,
         duration,
         rate: None,
         paths: Arc::clone(&paths),

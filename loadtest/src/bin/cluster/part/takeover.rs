@@ -43,7 +43,7 @@ async fn until_shared(evaluators: &[Node], shards: u16) -> Result<()> {
     let shared = async || {
         let (mut all, mut fewest, mut ready) = (0.0, f64::MAX, true);
         for evaluator in evaluators {
-            let owned = owned(evaluator).await;
+            let owned = owned(evaluator.admin).await;
             (all, fewest) = (all + owned, owned.min(fewest));
             ready &= crate::scrape::is_ready(evaluator.admin).await;
         }
@@ -55,7 +55,7 @@ async fn until_shared(evaluators: &[Node], shards: u16) -> Result<()> {
 async fn take_over(ending: Node, signal: Signal, heir: &Node, shards: u16) -> Result<Duration> {
     let begun = Instant::now();
     ending.signal(signal)?;
-    until("an heir with all shards", SETTLE, async || has_all(heir, shards).await).await?;
+    until("an heir with all shards", SETTLE, async || has_all(heir.admin, shards).await).await?;
     let taken = begun.elapsed();
     ending.gone().await?;
     Ok(taken)
