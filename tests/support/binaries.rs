@@ -17,14 +17,26 @@ pub fn quietpulse() -> PathBuf {
 
 /// The server as the release before snapshots of format 2 would be: it knows format 1 only.
 pub fn quietpulse_of_format_1() -> PathBuf {
-    let (profile, directory) = (profile(), profile().join("format-1-bin"));
-    let program = directory.join("quietpulse");
-    if !is_newer(&program) {
+    static FOUND: OnceLock<PathBuf> = OnceLock::new();
+    FOUND.get_or_init(|| built_of_format_1(profile()).join("quietpulse")).clone()
+}
+
+fn built_of_format_1(profile: PathBuf) -> PathBuf {
+    let directory = profile.join("format-1-bin");
+    if !is_newer(&directory.join("quietpulse")) {
         build(&profile, &["-p", "quietpulse-server", "--features", "only-format-1"]);
-        std::fs::create_dir_all(&directory).expect("a place for the program");
-        std::fs::copy(profile.join("quietpulse"), &program).expect("a copy");
+        copy(&profile, &directory, "quietpulse");
     }
-    program
+    directory
+}
+
+/// Copies a program that was built. One that runs keeps its old file.
+fn copy(profile: &Path, directory: &Path, name: &str) {
+    let next = directory.join(format!("{name}.next"));
+    std::fs::create_dir_all(directory).expect("a place for the programs");
+    std::fs::copy(profile.join(name), &next)
+        .and_then(|_| std::fs::rename(&next, directory.join(name)))
+        .expect("a copy");
 }
 
 /// The client.
@@ -75,12 +87,7 @@ fn built_for_a_cluster(profile: PathBuf) -> PathBuf {
     let directory = profile.join("cluster-bin");
     if !is_fresh(&directory) {
         build(&profile, &["-p", "quietpulse-server", "-p", "quietpulse-cli"]);
-        std::fs::create_dir_all(&directory).expect("a place for the programs");
-        for name in PROGRAMS {
-            // A program that runs keeps its old file.
-            let (built, next) = (profile.join(name), directory.join(format!("{name}.next")));
-            std::fs::copy(built, &next).and_then(|_| std::fs::rename(&next, directory.join(name))).expect("a copy");
-        }
+        PROGRAMS.iter().for_each(|name| copy(&profile, &directory, name));
     }
     let version = Command::new(directory.join("quietpulse")).arg("version").output().expect("the server runs");
     let version = String::from_utf8_lossy(&version.stdout).into_owned();

@@ -34,7 +34,7 @@ fn a_bad_file_is_refused_with_status_2_and_one_line() {
         ("[http]\nlisten = 1\n", "line 2: http.listen: "),
         ("[http\n", "line 1: "),
         ("", "the file is empty"),
-        ("[store]\nbackend = \"scylla\"\n", "line 2: store.backend: found \"scylla\", which is not in this build"),
+        ("[store]\nbackend = \"cassandra\"\n", "line 2: store.backend: found \"cassandra\", allowed: \"embedded\""),
         (
             "roles = [\"ingest\", \"chef\"]\n",
             "line 1: roles: found \"chef\", allowed: \"ingest\", \"evaluator\", \"notifier\", \"api\"",

@@ -5,6 +5,7 @@ use crate::site::{LINGER_MS, QUEUE_RECORDS};
 use anyhow::{Result, ensure};
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use std::sync::Arc;
@@ -12,6 +13,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
+/// Before a full queue is tried again.
+const FULL: Duration = Duration::from_micros(500);
 const FLUSH: Duration = Duration::from_secs(30);
 
 /// What it is to do.
@@ -119,12 +122,19 @@ impl Plain {
             .create_with_context(Context(Arc::clone(reports)))?)
     }
 
+    /// The library gives room back after it has reported a whole group of records: it may be full for a moment longer
+    /// than the reports say.
     fn send(&self, producer: &ThreadedProducer<Context>, turn: u64) -> Result<()> {
         let payload = &self.records[turn as usize % self.records.len()];
         let partition = (turn % u64::from(self.partitions)) as i32;
-        let record: BaseRecord<'_, (), Vec<u8>, usize> =
+        let mut record: BaseRecord<'_, (), Vec<u8>, usize> =
             BaseRecord::with_opaque_to(&self.topic, turn as usize).partition(partition).payload(payload);
-        Ok(producer.send(record).map_err(|(error, _)| error)?)
+        while let Err((error, refused)) = producer.send(record) {
+            ensure!(error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull), error);
+            record = refused;
+            std::thread::sleep(FULL);
+        }
+        Ok(())
     }
 }
 

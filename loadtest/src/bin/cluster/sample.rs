@@ -26,9 +26,8 @@ pub fn take(broker: &str, shards: u16) -> Result<Vec<Vec<u8>>> {
     let (begun, wanted) = (Instant::now(), usize::from(shards) * OF_A_PARTITION as usize);
     let mut records = Vec::new();
     while records.len() < wanted && begun.elapsed() < PATIENCE {
-        match consumer.poll(Duration::from_millis(200)) {
-            Some(message) => records.extend(message?.payload().map(<[u8]>::to_vec)),
-            None => {}
+        if let Some(message) = consumer.poll(Duration::from_millis(200)) {
+            records.extend(message?.payload().map(<[u8]>::to_vec));
         }
     }
     ensure!(records.len() * 10 >= wanted * 9, "only {} of {wanted} records could be read", records.len());
