@@ -69,7 +69,7 @@ async fn old_pings_go_and_young_ones_stay() -> Shown {
     // What is old goes while the server runs; a start is the soonest time for it.
     let server = home.start().await;
     server.ping(&monitor, "?msg=young").await;
-    let pings = until("only the young one is left", secs(60), async || {
+    let pings = until("only the young one is left", secs(150), async || {
         Some(server.pings("old").await).filter(|pings| pings.len() == 1 && pings[0]["msg"] == "young")
     });
     pings.await;

@@ -8,6 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tokio::sync::OnceCell;
@@ -21,8 +22,8 @@ pub struct Real {
     directory: PathBuf,
     brokers: String,
     cassandra: String,
-    /// Not ours to stop: others use it too.
-    is_borrowed: bool,
+    /// Keeps other runs out of the directory. Without it the servers are not ours to stop: others use them too.
+    claim: Option<File>,
     keyspaces: Keyspaces,
     /// Names that were given out.
     topics: Mutex<Vec<String>>,
@@ -39,7 +40,7 @@ impl Real {
     pub async fn end_all() {
         let sets = std::mem::take(&mut *lock(&SETS));
         for real in sets.values().filter_map(|cell| cell.get()) {
-            if real.is_borrowed {
+            if real.claim.is_none() {
                 real.keyspaces.drop_all(&real.cassandra).await;
                 real.delete_topics().await;
             } else {
@@ -52,21 +53,21 @@ impl Real {
         if let Some(found) = Self::borrowed(kafka, cassandra) {
             return found;
         }
-        let directory = binaries::target().join("cluster").join(format!("kafka-{kafka}-cassandra-{cassandra}"));
+        let (directory, claim) = claim(&format!("kafka-{kafka}-cassandra-{cassandra}"));
         let (kafka, cassandra) = (kafka.to_string(), cassandra.to_string());
         run_in(&directory, &["up", "--kafka", &kafka, "--cassandra", &cassandra]).await;
-        Self::read(&directory, false).expect("cluster.json")
+        Self::read(&directory, Some(claim)).expect("cluster.json")
     }
 
     /// What `QP_CLUSTER_DIR` names, if it has the shape.
     fn borrowed(kafka: usize, cassandra: usize) -> Option<Self> {
         let directory = PathBuf::from(std::env::var_os("QP_CLUSTER_DIR")?);
-        let found = Self::read(&directory, true)?;
+        let found = Self::read(&directory, None)?;
         let count = |list: &str| list.split(',').count();
         (count(&found.brokers) == kafka && count(&found.cassandra) == cassandra).then_some(found)
     }
 
-    fn read(directory: &Path, is_borrowed: bool) -> Option<Self> {
+    fn read(directory: &Path, claim: Option<File>) -> Option<Self> {
         let text = std::fs::read_to_string(directory.join("cluster.json")).ok()?;
         let told: Value = serde_json::from_str(&text).expect("cluster.json");
         let list = |value: &Value| {
@@ -77,7 +78,7 @@ impl Real {
             directory: directory.to_owned(),
             brokers: list(&told["kafka"]["brokers"]),
             cassandra: list(&told["cassandra"]["nodes"]),
-            is_borrowed,
+            claim,
             keyspaces: Keyspaces::default(),
             topics: Mutex::default(),
         })
@@ -158,13 +159,26 @@ impl Real {
     }
 
     async fn strike(&self, arguments: &[&str]) {
-        assert!(!self.is_borrowed, "{}: others use these servers too", self.directory.display());
+        assert!(self.claim.is_some(), "{}: others use these servers too", self.directory.display());
         self.run(arguments).await;
     }
 
     async fn run(&self, arguments: &[&str]) {
         run_in(&self.directory, arguments).await;
     }
+}
+
+/// A directory that no other run uses now, and what keeps it so. Servers that an interrupted run left there are taken
+/// over.
+fn claim(name: &str) -> (PathBuf, File) {
+    let parent = binaries::target().join("cluster");
+    std::fs::create_dir_all(&parent).expect("a place for servers");
+    let names = (1..100).map(|nth| if nth == 1 { name.to_owned() } else { format!("{name}-{nth}") });
+    let free = names.into_iter().find_map(|name| {
+        let file = File::create(parent.join(format!("{name}.lock"))).expect("a lock");
+        file.try_lock().ok().map(|()| (parent.join(name), file))
+    });
+    free.expect("fewer runs at once")
 }
 
 async fn run_in(directory: &Path, arguments: &[&str]) {

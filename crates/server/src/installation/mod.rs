@@ -99,6 +99,7 @@ impl Installation {
     }
 
     /// Whether ids, tokens and sealed settings of one are those of the other.
+    #[cfg(feature = "cluster")]
     pub fn shares_secrets_with(&self, other: &Self) -> bool {
         (self.identity, &self.token_keys, self.root) == (other.identity, &other.token_keys, other.root)
     }

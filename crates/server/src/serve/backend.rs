@@ -99,8 +99,8 @@ impl Tables {
             let opened = store::scylla::ScyllaStore::open(super::cluster::scylla_options(config, shards)).await;
             return opened.map(Self::Scylla).map_err(Failure::failed);
         }
-        let embedded = config.store.backend == StoreBackend::Embedded;
-        Err(Failure::usage(format_args!("store.backend: embedded ({embedded}), so data_dir holds the store")))
+        let what = format!("{:?}", config.store.backend).to_lowercase();
+        Err(Failure::usage(format_args!("store.backend: is \"{what}\", so no other process shares the store")))
     }
 
     /// As everybody else sees it.

@@ -21,7 +21,9 @@ mod stages;
 mod tasks;
 mod wiring;
 
-pub use backend::{Log, Tables};
+#[cfg(feature = "cluster")]
+pub use backend::Log;
+pub use backend::Tables;
 pub use backup::{Copier, NOT_HERE};
 
 use crate::cli::ServeArguments;
