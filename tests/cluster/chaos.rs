@@ -15,8 +15,8 @@
 //! | variable | effect |
 //! |---|---|
 //! | `QP_SEED=n` | a run again |
-//! | `QP_LONG_CLUSTER=1` | full lengths |
-//! | `QP_CHAOS_MINUTES=n` | slot after slot for so long |
+//! | `QP_CHAOS_MINUTES=n` | slot after slot for so long, instead of each once |
+//! | `QP_LONG_CLUSTER=1` | full lengths, with `QP_CHAOS_MINUTES` only |
 //! | `QP_CHAOS_JOBS=n` | so many jobs instead of 150 |
 //! | `QP_CHAOS_FACTS=file` | only reads a `facts.json` that an earlier run kept |
 //! | `QP_STRICT=1` | what could not be tried is a failure |

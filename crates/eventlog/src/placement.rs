@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 #[derive(Debug)]
 pub enum PlacementChange {
     /// These are ours from now on. One that is ours already is named again when it was lost without a word. Where there
-    /// are none to give, the first answer names none.
+    /// are none to give, the first answer names none, after a while in which some might have come.
     Gained(Vec<ShardId>),
     /// These are to be given up. Whoever comes next is not told before `done` is used or dropped, or patience ends
     /// on the other side: time for a fresh snapshot.

@@ -31,7 +31,7 @@ async fn cut_ingest_off(scene: &Scene, name: &str, cut: fn(&[u32], &[u16]) -> Cu
     let held = cut(&users, &ports);
     let from_ms = now_ms();
     tokio::time::sleep(scene.length(20, 60)).await;
-    let pings = scene.pings_between(from_ms, now_ms());
+    let pings = scene.history.pings_between(from_ms, now_ms());
     let (told, memory) = (told(&pings), ingest.iter().map(|node| memory(node)).max().unwrap_or_default());
     drop(held);
     println!("{name}: {told:?} of {} attempts, ingest held {} MB at most", pings.len(), memory >> 20);

@@ -4,7 +4,7 @@
 use super::trap::Trap;
 use crate::checker::Stored;
 use crate::checker::facts::Snapshot;
-use crate::history::{History, Operation, now_ms};
+use crate::history::{History, now_ms};
 use crate::load::{Load, Office, roster};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -92,12 +92,6 @@ impl Scene {
     /// Waits until a node owns so many shards.
     pub async fn owns(&self, node: &Node, shards: u16) {
         node.until_metric("shards_owned", |owned| owned == f64::from(shards)).await;
-    }
-
-    /// The attempts of pings that began between two instants of the wall clock and have ended.
-    pub fn pings_between(&self, from_ms: i64, to_ms: i64) -> Vec<Operation> {
-        let within = |one: &Operation| one.ping().is_some() && one.start_ms >= from_ms && one.end_ms <= to_ms;
-        self.history.operations().into_iter().filter(within).collect()
     }
 
     /// Writes a line that tells when, for whoever reads logs afterwards.

@@ -44,7 +44,7 @@ pub async fn until_led_by_another(scene: &Scene, shard: u16, old: &str, patience
 pub async fn until_acknowledged(scene: &Scene, after_ms: i64, count: usize, patience: Duration) {
     let what = format!("{count} acknowledged pings");
     until(&what, patience, async || {
-        let pings = scene.pings_between(after_ms, i64::MAX - 1);
+        let pings = scene.history.pings_between(after_ms, i64::MAX - 1);
         (pings.iter().filter(|one| one.is_acknowledged()).count() >= count).then_some(())
     })
     .await;

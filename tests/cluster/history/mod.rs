@@ -70,6 +70,15 @@ impl History {
         book.ended.iter().chain(book.open.values()).cloned().collect()
     }
 
+    /// The attempts of pings that began and ended between two instants of the wall clock, the latest end first.
+    pub fn pings_between(&self, from_ms: i64, to_ms: i64) -> Vec<Operation> {
+        let book = lock(&self.book);
+        // They stand in the order in which they ended.
+        let recent = book.ended.iter().rev().take_while(|one| one.end_ms >= from_ms);
+        let within = |one: &&Operation| one.ping().is_some() && one.start_ms >= from_ms && one.end_ms <= to_ms;
+        recent.filter(within).cloned().collect()
+    }
+
     /// How many pings were acknowledged so far.
     pub fn acknowledged(&self) -> usize {
         let counts = |one: &&Operation| one.ping().is_some() && one.outcome == Outcome::Ok;

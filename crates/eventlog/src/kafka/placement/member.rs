@@ -17,6 +17,9 @@ use tracing::{info, warn};
 
 /// How long a shard's owner may take to hand it over.
 const HAND_OVER: Duration = Duration::from_secs(10);
+/// A newcomer is given nothing at first, since others hand over before it gets their shards. Only after so long does it
+/// mean that there is none for it.
+const SETTLED: Duration = Duration::from_secs(15);
 /// How long a poll waits: so late is a hand-over, or the wish to leave, noticed.
 const POLL: Duration = Duration::from_millis(20);
 /// A member that is outside the group for so many session timeouts is made anew.
@@ -30,8 +33,10 @@ pub(super) struct Member {
     changes: mpsc::Sender<PlacementChange>,
     consumer: BaseConsumer<Group>,
     owned: BTreeSet<ShardId>,
-    /// Whether the group has answered: also a member that gets nothing is to know that it is in.
+    /// Whether it was told what it owns: also a member that gets nothing is to know that it is in.
     has_answer: bool,
+    /// When the group gave it nothing first.
+    empty_since: Option<Instant>,
     hand_over: Option<HandOver>,
     /// When this consumer was made.
     made: Instant,
@@ -51,8 +56,9 @@ impl Member {
         changes: mpsc::Sender<PlacementChange>,
     ) -> Result<Self, OpenError> {
         let (consumer, options) = (join(options, &shared)?, options.clone());
-        let (owned, has_answer, hand_over, made) = (BTreeSet::new(), false, None, Instant::now());
-        Ok(Self { options, shared, changes, consumer, owned, has_answer, hand_over, made })
+        let (owned, made) = (BTreeSet::new(), Instant::now());
+        let (has_answer, empty_since, hand_over) = (false, None, None);
+        Ok(Self { options, shared, changes, consumer, owned, has_answer, empty_since, hand_over, made })
     }
 
     /// Until it is told to leave. Dropping the consumer leaves the group, which then deals out its shards at once.
@@ -63,6 +69,7 @@ impl Member {
             let steps = std::mem::take(&mut *self.consumer.context().steps.lock());
             steps.into_iter().for_each(|step| self.pass_on(step));
             self.finish_hand_over(Instant::now());
+            self.settle_for_nothing(Instant::now());
             self.join_anew_if_outside();
         }
         if let Some(open) = self.hand_over.take() {
@@ -80,11 +87,23 @@ impl Member {
     }
 
     fn gain(&mut self, shards: Vec<ShardId>) {
-        let had_answer = std::mem::replace(&mut self.has_answer, true);
-        if shards.is_empty() && had_answer {
-            return;
+        if shards.is_empty() {
+            self.empty_since.get_or_insert_with(Instant::now);
+        } else {
+            self.say_gained(shards);
         }
+    }
+
+    fn settle_for_nothing(&mut self, now: Instant) {
+        let settled = self.empty_since.is_some_and(|since| now.duration_since(since) >= SETTLED);
+        if settled && !self.has_answer {
+            self.say_gained(Vec::new());
+        }
+    }
+
+    fn say_gained(&mut self, shards: Vec<ShardId>) {
         info!(shards = shards.len(), "shards gained");
+        self.has_answer = true;
         self.owned.extend(&shards);
         self.send(PlacementChange::Gained(shards));
     }
