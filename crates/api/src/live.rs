@@ -3,7 +3,7 @@
 
 use crate::deps::Api;
 use crate::metric;
-use crate::refusal::{from_store, invalid, no_monitor};
+use crate::refusal::{from_store, invalid, no_monitor, owner_away};
 use domain::command::{Live, MonitorView};
 use domain::ids::{MonitorId, ShardId, TenantId};
 use domain::monitor::check_slug;
@@ -53,12 +53,11 @@ impl Api {
         check_slug(slug).map_err(invalid)?;
         let monitor = self.deps.keys.monitor_id(tenant, slug);
         let shard = self.deps.keys.shard_of(monitor);
-        let Some(mut words) = self.ask_owner(shard, &[monitor]).await else {
-            return self.find_stored(tenant, slug).await;
-        };
-        match words.remove(&monitor) {
+        let words = self.ask_owner(shard, &[monitor]).await;
+        match words.and_then(|mut words| words.remove(&monitor)) {
             Some(Word::Here(view)) if is_named(&view, tenant, slug) => Ok(Seen::now(*view)),
-            _ => Err(no_monitor()),
+            Some(_) => Err(no_monitor()),
+            None => self.find_stored(tenant, slug).await,
         }
     }
 
@@ -82,13 +81,18 @@ impl Api {
         stored.into_iter().filter_map(see).collect()
     }
 
+    /// What the store does not have may still stand in the log, so that is no word against it.
     async fn find_stored(&self, tenant: TenantId, slug: &str) -> Result<Seen, Status> {
         let stored = self.deps.store.monitor(tenant, slug).await.map_err(from_store)?;
+        if stored.is_none() {
+            return Err(owner_away());
+        }
         let living = stored.filter(|stored| !stored.row.deleted && stored.row.config.identity.tenant == tenant);
         living.map(|stored| Seen::stored(stored, self.deps.clock.now().0)).ok_or_else(no_monitor)
     }
 
-    /// One word for each monitor asked for; `None` when the owner is away.
+    /// A word for each monitor asked for, save those that an owner which is behind does not know yet; `None` when the
+    /// owner is away.
     async fn ask_owner(&self, shard: ShardId, monitors: &[MonitorId]) -> Option<BTreeMap<MonitorId, Word>> {
         let pieces = monitors.chunks(MONITORS_PER_READ).map(|piece| self.ask_piece(shard, piece));
         let words = futures::future::join_all(pieces).await;
@@ -96,12 +100,16 @@ impl Api {
     }
 
     async fn ask_piece(&self, shard: ShardId, monitors: &[MonitorId]) -> Option<BTreeMap<MonitorId, Word>> {
-        let views = self.deps.shards.read(shard, monitors, self.limits.read).await.inspect_err(|problem| {
+        let reply = self.deps.shards.read(shard, monitors, self.limits.read).await.inspect_err(|problem| {
             metric::count_owner_away();
             tracing::debug!(shard = shard.0, code = ?problem.code(), "a shard's owner did not answer a read");
         });
-        let mut words: BTreeMap<MonitorId, Word> = monitors.iter().map(|monitor| (*monitor, Word::Gone)).collect();
-        for view in views.ok()?.into_iter().filter(|view| view.row.as_ref().is_some_and(|row| !row.deleted)) {
+        let reply = reply.ok()?;
+        let mut words: BTreeMap<MonitorId, Word> = match reply.is_behind {
+            true => BTreeMap::new(),
+            false => monitors.iter().map(|monitor| (*monitor, Word::Gone)).collect(),
+        };
+        for view in reply.views.into_iter().filter(|view| view.row.as_ref().is_some_and(|row| !row.deleted)) {
             let view = view_from_wire(view)
                 .map_err(|problem| tracing::error!(%problem, "an owner's view could not be read"))
                 .ok()?;

@@ -35,6 +35,13 @@ pub(crate) fn no_monitor() -> Status {
     of_field(Code::NotFound, &FieldError::new("slug", "no such monitor"))
 }
 
+/// Nobody can say now whether there is such a monitor: the store has none, and the log is not applied to its end.
+pub(crate) fn owner_away() -> Status {
+    Status::unavailable(
+        "slug: not known yet; the owner of its shard is away or has not applied the whole log, try again",
+    )
+}
+
 /// There is no such channel in the caller's tenant.
 pub(crate) fn no_channel(field: &str) -> Status {
     of_field(Code::NotFound, &FieldError::new(field, "no such channel"))

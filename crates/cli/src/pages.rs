@@ -1,6 +1,7 @@
 //! Lists come in pages; people and scripts want them whole.
 
 use crate::exit::Failure;
+use crate::repeat::until_told;
 use tonic::Status;
 
 /// The most the server gives at once.
@@ -45,7 +46,7 @@ pub async fn up_to<T>(
     let (mut all, mut token) = (Vec::new(), String::new());
     loop {
         let wanted = u32::try_from(most.saturating_sub(all.len())).unwrap_or(u32::MAX).min(page_size);
-        let (things, next) = page(wanted, token.clone()).await?;
+        let (things, next) = until_told(async || page(wanted, token.clone()).await).await?;
         all.extend(things);
         if next.is_empty() || next == token || all.len() >= most {
             all.truncate(most);

@@ -11,6 +11,10 @@ use uuid::Uuid;
 /// once: the server has waited long enough by itself.
 const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
 
+/// The pauses before a question that could not be answered is put again.
+const ASK_PAUSES: [Duration; 4] =
+    [Duration::from_millis(200), Duration::from_millis(800), Duration::from_secs(2), Duration::from_secs(4)];
+
 /// `--command-id`, for what changes something.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub struct CommandId {
@@ -44,6 +48,19 @@ pub async fn until_known<T>(id: &str, mut call: impl AsyncFnMut() -> Result<T, S
     }
 }
 
+/// Asks, and asks again while the server says that it cannot tell yet: a shard that changes hands has no owner for
+/// some seconds. A server that is not reached at all is not waited for.
+pub async fn until_told<T>(mut ask: impl AsyncFnMut() -> Result<T, Status>) -> Result<T, Status> {
+    for pause in ASK_PAUSES {
+        match ask().await {
+            Err(status) if status.code() == Code::Unavailable && status.source().is_none() => {}
+            outcome => return outcome,
+        }
+        tokio::time::sleep(pause).await;
+    }
+    ask().await
+}
+
 /// A failure that leaves the outcome open says how to go on. The server names the command then; where no answer came
 /// from it, nothing is known either.
 fn told(id: &str, status: Status) -> Failure {
@@ -69,6 +86,24 @@ mod tests {
         })
         .await;
         (calls, outcome.unwrap_err().to_string())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_is_put_again_until_somebody_can_tell() {
+        for (refused, calls) in [(0, 1), (2, 3), (9, 5)] {
+            let mut made = 0;
+            let outcome = until_told(async || {
+                made += 1;
+                if made > refused { Ok(()) } else { Err(Status::unavailable("no owner")) }
+            });
+            assert_eq!((outcome.await.is_ok(), made), (refused < 5, calls), "refused {refused} times");
+        }
+        let mut made = 0;
+        let known = until_told(async || {
+            made += 1;
+            Err::<(), _>(Status::not_found("no such monitor"))
+        });
+        assert_eq!((known.await.unwrap_err().code(), made), (Code::NotFound, 1));
     }
 
     #[tokio::test(start_paused = true)]

@@ -16,6 +16,8 @@ use wire::v1::{Empty, EngineRefusal, ShardAwaitRequest, ShardAwaitResponse, Shar
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// How long a question waits for what stood in the log when it was asked: whoever has just pinged sees it.
 const READ_PATIENCE: Duration = Duration::from_millis(500);
+/// How long it waits on for a monitor that is not known yet: it may stand in what is not applied.
+const ABSENT_PATIENCE: Duration = Duration::from_secs(1);
 /// Monitors of one question.
 const READ_MAX: usize = 1_000;
 
@@ -44,11 +46,14 @@ impl ShardService for ShardAnswers {
         }
         let ids: Vec<MonitorId> = request.monitors.into_iter().map(MonitorId).collect();
         let shard = self.shard(request.shard)?;
-        if let Ok(bounds) = self.log.bounds(shard.id()).await {
-            shard.reach(bounds.next, READ_PATIENCE).await;
+        let end = self.log.bounds(shard.id()).await.ok().map(|bounds| bounds.next);
+        let mut is_behind = !shard.reach_end(end, READ_PATIENCE).await;
+        let mut views = shard.views(&ids);
+        if is_behind && views.len() < ids.len() {
+            is_behind = !shard.reach_end(end, ABSENT_PATIENCE).await;
+            views = shard.views(&ids);
         }
-        let views = shard.views(&ids);
-        Ok(Response::new(ShardReadResponse { views: views.iter().map(view_to_wire).collect() }))
+        Ok(Response::new(ShardReadResponse { views: views.iter().map(view_to_wire).collect(), is_behind }))
     }
 
     async fn r#await(&self, request: Request<ShardAwaitRequest>) -> Result<Response<ShardAwaitResponse>, Status> {

@@ -9,6 +9,7 @@ use crate::readiness::silent_shards;
 use domain::ids::ShardId;
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, HeaderMap};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// A shard that was not proved for so long gets a canary.
@@ -84,6 +85,9 @@ impl<'a> Canaries<'a> {
 
     /// Loud at once, then once a minute, however many shards there are.
     fn failed(&self, host: &str, error: &CanaryError) {
+        if self.core.leaving.load(Ordering::Relaxed) {
+            return;
+        }
         self.core.metrics.canary_failed();
         if self.complaint.is_due() {
             tracing::error!(%host, %error, "canaries do not get through the public URL: jobs may not get through either");

@@ -13,7 +13,7 @@ use domain::token::KeyRing;
 use eventlog::producer::Producer;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use wire::shard_client::ShardClient;
@@ -52,6 +52,8 @@ pub(crate) struct Core {
     pub connections: AtomicUsize,
     /// Whether the boot records are durable.
     pub booted: AtomicBool,
+    /// Balancers have been told to look elsewhere.
+    pub leaving: AtomicBool,
     clock: Arc<dyn Clock>,
     /// What lengths of time are counted from.
     base: Instant,
@@ -77,6 +79,7 @@ impl Ingest {
             body_bytes: AtomicUsize::new(0),
             connections: AtomicUsize::new(0),
             booted: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
             options,
         }))
     }
@@ -113,6 +116,12 @@ impl Ingest {
     /// fresh, until `shutdown`. To be started after [`Ingest::serve_http`].
     pub async fn run_canaries(self, shutdown: CancellationToken) {
         watch::run(self.0, shutdown).await;
+    }
+
+    /// Balancers are told to look elsewhere from now on. The public URL may then lead nowhere, which is no news: of
+    /// canaries that do not get through the operator is told no more.
+    pub fn leave(&self) {
+        self.0.leaving.store(true, Ordering::Relaxed);
     }
 
     /// What is missing now: boot records, evidence of a shard, the log's acknowledgements, the right time.

@@ -72,7 +72,7 @@ impl ShardService for Service {
     async fn read(&self, request: Request<v1::ShardReadRequest>) -> Result<Response<v1::ShardReadResponse>, Status> {
         assert_eq!(request.get_ref().shard, 3);
         self.0.heed(Duration::ZERO).await?;
-        Ok(Response::new(v1::ShardReadResponse { views: vec![v1::MonitorViewRow::default()] }))
+        Ok(Response::new(v1::ShardReadResponse { views: vec![v1::MonitorViewRow::default()], is_behind: false }))
     }
 
     async fn r#await(
@@ -116,7 +116,7 @@ impl Claims {
 }
 
 async fn read(client: &ShardClient, patience: Duration) -> Result<usize, Code> {
-    let views = client.read(SHARD, &[MonitorId(1)], patience).await;
+    let views = client.read(SHARD, &[MonitorId(1)], patience).await.map(|reply| reply.views);
     views.map(|views| views.len()).map_err(|status| status.code())
 }
 

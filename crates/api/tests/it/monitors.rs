@@ -232,6 +232,19 @@ async fn when_the_owner_is_away_the_store_answers_with_its_age() {
     world.owner.set_away(true);
     let stored = world.get("m").await.unwrap();
     assert_eq!((stored.status.as_str(), stored.state_age), ("up", secs(7)));
+    assert_eq!(code(world.get("nobody").await), Code::Unavailable, "whether there is one stands in the log");
+    world.owner.set_away(false);
+    assert_eq!(code(world.get("nobody").await), Code::NotFound);
+}
+
+#[tokio::test]
+async fn an_owner_that_is_behind_is_no_witness_that_a_monitor_does_not_exist() {
+    let world = World::start().await;
+    world.create(named("m")).await.unwrap();
+    world.owner.set_behind(true);
+    assert_eq!(world.get("m").await.unwrap().slug, "m", "what it knows it tells");
+    assert_eq!(code(world.get("nobody").await), Code::Unavailable);
+    world.owner.set_behind(false);
     assert_eq!(code(world.get("nobody").await), Code::NotFound);
 }
 

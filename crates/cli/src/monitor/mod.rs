@@ -8,7 +8,7 @@ use crate::Context;
 use crate::connect::{Server, ServerArgs};
 use crate::exit::Failure;
 use crate::pages::{self, Limit};
-use crate::repeat::{CommandId, until_known};
+use crate::repeat::{CommandId, until_known, until_told};
 use crate::{output, time};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
@@ -137,7 +137,7 @@ pub async fn run(args: MonitorArgs, context: Context) -> Result<(), Failure> {
         }
         MonitorCommand::Delete { slug, id } => return delete(&server, slug, id.or_new(), json).await,
         MonitorCommand::Create { slug, fields, id } => create(&server, slug, *fields, id.or_new()).await?,
-        MonitorCommand::Get { slug } => get(&server, slug).await?,
+        MonitorCommand::Get { slug } => until_told(async || get(&server, slug.clone()).await).await?,
         MonitorCommand::Update(asked) => update(&server, update_request(&asked)?).await?,
         MonitorCommand::Pause { slug, pause_for, id } => pause(&server, slug, pause_for, id.or_new()).await?,
         MonitorCommand::Resume { slug, id } => {
@@ -182,7 +182,7 @@ async fn pause(
     until_known(&ask.command_id, call).await
 }
 
-/// Asks for one monitor.
+/// Asks for one monitor, once.
 pub async fn get(server: &Server, slug: String) -> Result<Response<v1::Monitor>, Status> {
     server.monitors().get_monitor(server.request(v1::GetMonitorRequest { slug })).await
 }

@@ -56,6 +56,14 @@ impl ShardHandle {
             .is_ok_and(|reached| reached.is_ok())
     }
 
+    /// As [`Self::reach`] for the end of the log; an end that nobody can tell is not reached.
+    pub async fn reach_end(&self, end: Option<u64>, patience: Duration) -> bool {
+        match end {
+            Some(next) => self.reach(next, patience).await,
+            None => false,
+        }
+    }
+
     /// Waits until `offset` is applied. `None`: not within `timeout`. The inner option is the record's own
     /// answer, if it had one.
     pub async fn answer(&self, offset: u64, timeout: Duration) -> Option<Option<Answer>> {

@@ -27,8 +27,8 @@ use wire::v1::shard_await_response::Answer;
 
 /// For `Allow`.
 pub(crate) const METHODS: &str = "GET, HEAD, POST, OPTIONS";
-/// How long a ping that may make its monitor waits for the engine's word.
-const ENGINE_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a ping that may make its monitor waits for the engine's word: common clients give up after 5 s.
+const ENGINE_PATIENCE: Duration = Duration::from_secs(3);
 
 /// What became of a ping that is durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -30,6 +30,7 @@ pub struct Running {
     health: Health,
     budget: Budget,
     http: Task,
+    ingest: Option<Ingest>,
     canaries: Option<Task>,
     notifier: Option<Task>,
     grpc: Task,
@@ -99,7 +100,8 @@ impl Running {
         let http = Task::start("the http port", |stop| serve_http(ingest.clone(), listeners.http.listener, stop));
         let upkeep = upkeep(config, &opened, health.clone(), reporter, metrics);
         Ok(Self {
-            canaries: ingest.map(|ingest| Task::run("the canaries", |stop| ingest.run_canaries(stop))),
+            canaries: ingest.clone().map(|ingest| Task::run("the canaries", |stop| ingest.run_canaries(stop))),
+            ingest,
             notifier: plan.plays(Role::Notifier).then(|| Task::run("the notifier", |stop| notifier.run(stop))),
             public_url,
             health,
@@ -146,6 +148,7 @@ impl Running {
     async fn end(self) {
         let Budget { delay, drain, attempts, calls, snapshot } = self.budget;
         self.health.stopping();
+        self.ingest.iter().for_each(Ingest::leave);
         tokio::time::sleep(delay).await;
         // First, since what they prove ends here: a port that drains takes no new connection.
         stop(self.canaries, Duration::from_secs(1)).await;

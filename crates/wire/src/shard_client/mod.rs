@@ -80,14 +80,15 @@ impl ShardClient {
         }
     }
 
-    /// The live state of monitors of one shard; unknown ones are left out. Fails at once when nobody owns the shard,
+    /// The live state of monitors of one shard; unknown ones are left out, and an owner that is behind may not know them
+    /// yet. Fails at once when nobody owns the shard,
     /// or when its owner did not answer others in time within the last second.
     pub async fn read(
         &self,
         shard: ShardId,
         monitors: &[MonitorId],
         timeout: Duration,
-    ) -> Result<Vec<v1::MonitorViewRow>, Status> {
+    ) -> Result<v1::ShardReadResponse, Status> {
         let until = Instant::now() + timeout;
         let request = v1::ShardReadRequest { shard: shard.0.into(), monitors: monitors.iter().map(|m| m.0).collect() };
         let (mut owner, mut hops) = (self.owner(shard, until).await?, 1);
@@ -99,7 +100,7 @@ impl ShardClient {
             let asked = self.ask(shard, &owner, until, client.read(request.clone())).await;
             let refused = match asked {
                 Err(status) if status.code() == Code::Unavailable && hops < READ_HOPS => status,
-                outcome => return outcome.map(|reply| reply.views),
+                outcome => return outcome,
             };
             let next = self.owner(shard, until).await?;
             if next == owner {

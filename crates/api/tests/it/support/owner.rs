@@ -185,9 +185,11 @@ impl v1::shard_service_server::ShardService for Answers {
         let request = request.into_inner();
         self.0.reads.lock().push(request.shard);
         self.0.heed().await;
-        let state = self.0.shard(request.shard)?.state.lock();
+        let shard = self.0.shard(request.shard)?;
+        let (state, is_behind) = (shard.state.lock(), *shard.behind.borrow());
         let views = request.monitors.into_iter().filter_map(|id| state.engine.view(MonitorId(id)));
-        Ok(Response::new(v1::ShardReadResponse { views: views.map(|view| view_to_wire(&view)).collect() }))
+        let views = views.map(|view| view_to_wire(&view)).collect();
+        Ok(Response::new(v1::ShardReadResponse { views, is_behind }))
     }
 
     async fn r#await(
