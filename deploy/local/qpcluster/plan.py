@@ -70,13 +70,21 @@ def cassandra_host(number):
     return f"127.0.0.{number}"
 
 
+def new_cluster_id():
+    """A random UUID as Kafka writes one. Like Kafka's own it never begins with a dash, which a command line would take for an option."""
+    while True:
+        made = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        if not made.startswith("-"):
+            return made
+
+
 def make(options, chooser=None):
     """A plan for an empty directory. `options`: what was given on the command line, None where nothing was."""
     chooser = chooser or ports.Chooser()
     chosen = {key: default if options.get(key) is None else options[key] for key, default in DEFAULTS.items()}
     plan = Plan(
         **chosen,
-        cluster_id=base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode(),
+        cluster_id=new_cluster_id(),
         username="quietpulse",
         password=secrets.token_hex(16),
         ports=choose_ports(chosen["kafka"], chosen["cassandra"], chooser),

@@ -33,6 +33,11 @@ class Plan(unittest.TestCase):
         self.assertNotEqual(one.password, two.password)
         self.assertEqual(len(one.cluster_id), 22)
 
+    def test_no_cluster_id_looks_like_an_option(self):
+        made = {plan.new_cluster_id() for _ in range(2000)}
+        self.assertEqual([one for one in made if one.startswith("-")], [])
+        self.assertEqual(len(made), 2000)
+
     def test_every_port_is_another(self):
         made = context.make_plan(kafka=3, cassandra=3)
         self.assertEqual(len(made.ports), 3 * 3 + 3 + 3)
