@@ -109,6 +109,11 @@ async fn a_directory_that_nobody_serves_moves_as_well() -> Shown {
     // A second move of the same directory changes nothing.
     Moving::of(&topology, &home.data()).ended().await;
     assert_eq!(new.monitor("nightly").await["pingCount"], 2);
+    let mut serve = Command::new(binaries::quietpulse());
+    serve.args(["serve", "--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--data-dir"]);
+    let refused = serve.arg(home.data()).kill_on_drop(true).output().await.expect("it runs");
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("have moved to the topic"), "{said}");
     Ok(())
 }
 

@@ -137,7 +137,7 @@ class KafkaNode(Node):
         """Gives an empty data directory the cluster's id, and the SCRAM users."""
         if (self.data / "meta.properties").exists():
             return
-        arguments = ["format", "-t", self.plan.cluster_id, "-c", self.home / "server.properties"]
+        arguments = ["format", f"--cluster-id={self.plan.cluster_id}", "-c", self.home / "server.properties"]
         for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] if self.plan.kafka_secure else []:
             user = f"name={self.plan.username},password={self.plan.password}"
             arguments += ["--add-scram", f"{mechanism}=[{user}]"]

@@ -6,6 +6,7 @@
 //! file, and each keeps a name of its own in its data directory ([`node_file`]).
 
 pub mod keys_file;
+pub mod moved_file;
 pub mod node_file;
 pub mod private;
 

@@ -28,9 +28,10 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<u64> {
     Ok(text.len() as u64)
 }
 
-/// Whether others than the owner may read `path`.
+/// Whether others than the owner and the group may read `path`. A group is how Kubernetes gives a mounted secret to a
+/// process that is not root (mode 0440 with `fsGroup`).
 pub fn is_open_to_others(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|meta| meta.mode() & 0o077 != 0)
+    std::fs::metadata(path).is_ok_and(|meta| meta.mode() & 0o007 != 0)
 }
 
 /// A rename is durable when its directory is.
@@ -50,7 +51,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("keys.toml");
         std::fs::write(&path, "old").unwrap();
-        assert!(is_open_to_others(&path) || std::fs::metadata(&path).unwrap().mode() & 0o777 == 0o600);
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        assert!(is_open_to_others(&path));
+        std::fs::set_permissions(&path, Permissions::from_mode(0o440)).unwrap();
+        assert!(!is_open_to_others(&path));
         write(&path, "new").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
         assert!(!is_open_to_others(&path));

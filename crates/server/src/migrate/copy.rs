@@ -8,7 +8,7 @@ use crate::serve::open::{DEFAULT_TENANT, Opened};
 use domain::engine::Engine;
 use domain::engine::adopt::Adopted;
 use domain::engine::effects::HistoryRow;
-use domain::ids::{ChannelId, MonitorId};
+use domain::ids::{ChannelId, MonitorId, TenantId};
 use domain::record::Body;
 use domain::transition::Transition;
 use futures::stream::{self, StreamExt, TryStreamExt};
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use store::{Page, ShardBatch, Store, StoreError};
 
 /// Monitors under way at once.
-const AT_ONCE: usize = 32;
+pub const AT_ONCE: usize = 32;
 /// Rows of one page.
 const PAGE: u32 = 500;
 /// How often the number of monitors is said.
@@ -25,6 +25,13 @@ const SAY_EVERY: usize = 10_000;
 /// Set in the offsets of rows that come from the old log: as the signed number a store keeps, they stand before all
 /// offsets of the new one, in the order they had.
 const OLD_LOG: u64 = 1 << 63;
+
+/// A monitor that was handed over.
+pub struct Moved {
+    pub monitor: MonitorId,
+    pub tenant: TenantId,
+    pub slug: String,
+}
 
 /// Keys, channels and dead tokens of the one tenant there is.
 pub async fn directory(state: &Opened, target: &Target) -> Result<(), Failure> {
@@ -65,7 +72,7 @@ pub async fn engines(state: &Opened, markers: &[u64]) -> Result<Vec<Engine>, Fai
 }
 
 /// Hands every monitor over. What an open delivery tells is in the new store before anybody can be offered it.
-pub async fn monitors(state: &Opened, engines: &[Engine], target: &Target) -> Result<Vec<MonitorId>, Failure> {
+pub async fn monitors(state: &Opened, engines: &[Engine], target: &Target) -> Result<Vec<Moved>, Failure> {
     let total: u32 = engines.iter().map(Engine::monitors).sum();
     say(format_args!("{total} monitors to move"));
     let store = state.store.shared();
@@ -80,8 +87,9 @@ pub async fn monitors(state: &Opened, engines: &[Engine], target: &Target) -> Re
     moving.buffered(AT_ONCE).try_collect().await
 }
 
-async fn hand_over(store: &dyn Store, adopted: Adopted, target: &Target) -> Result<MonitorId, Failure> {
+async fn hand_over(store: &dyn Store, adopted: Adopted, target: &Target) -> Result<Moved, Failure> {
     let (monitor, tenant) = (adopted.monitor(), adopted.identity().tenant);
+    let slug = adopted.identity().slug.clone();
     let told: BTreeSet<_> = adopted.told().collect();
     let mut transitions = Vec::new();
     for id in told {
@@ -91,11 +99,11 @@ async fn hand_over(store: &dyn Store, adopted: Adopted, target: &Target) -> Resu
         write_transitions(monitor, vec![transition], target).await?;
     }
     target.append(target.shard_of(monitor), &[(Body::Adopt(Box::new(adopted)), target.now())]).await?;
-    Ok(monitor)
+    Ok(Moved { monitor, tenant, slug })
 }
 
 /// Past pings, transitions and deliveries.
-pub async fn history(state: &Opened, monitors: &[MonitorId], target: &Target) -> Result<(), Failure> {
+pub async fn history(state: &Opened, monitors: &[Moved], target: &Target) -> Result<(), Failure> {
     let store = state.store.shared();
     let store = store.as_ref();
     let each = stream::iter(monitors.iter().enumerate());
@@ -103,7 +111,7 @@ pub async fn history(state: &Opened, monitors: &[MonitorId], target: &Target) ->
         if count > 0 && count % SAY_EVERY == 0 {
             say(format_args!("history of {count} of {} monitors", monitors.len()));
         }
-        copy_of(store, *monitor, target).await
+        copy_of(store, monitor.monitor, target).await
     });
     let rows: u64 = copying.buffer_unordered(AT_ONCE).try_fold(0, |sum, rows| async move { Ok(sum + rows) }).await?;
     let deliveries = deliveries(store, target).await?;

@@ -6,6 +6,8 @@
 //!    pings as before.
 //! 3. [`copy`]: keys and channels, then every monitor with all the old engine knows of it, then history.
 //! 4. [`forward`]: pings the old server still takes are passed on, until it has stopped.
+//! 5. The old directory is marked, so that no server goes on with it by mistake, and the owners of the cluster's shards
+//!    are waited for: whoever then asks for a monitor finds it.
 //!
 //! While the copy lags behind, the cluster's shards are told that nobody could hear ([`blind`]): a job whose ping is
 //! still on its way must not look silent. The old directory is left as it is, and a file in it says how far the move
@@ -20,6 +22,7 @@ mod target;
 
 use crate::cli::MigrateArguments;
 use crate::failure::Failure;
+use crate::installation::moved_file;
 use crate::{output, telemetry};
 use blind::Blind;
 use progress::Progress;
@@ -63,7 +66,9 @@ async fn migrate(arguments: &MigrateArguments) -> Result<String, Failure> {
         copy::history(&state, &moved, &target).await
     });
     let forwarded = forwarded.await?;
+    moved_file::write(source.directory(), &target.place()).map_err(Failure::failed)?;
     source.discard(state).await;
+    target.wait_for_owners(&moved).await;
     target.close().await;
     Ok(format!("{} monitors moved, {forwarded} records passed on\n", moved.len()))
 }

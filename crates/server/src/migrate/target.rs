@@ -1,5 +1,7 @@
 //! The cluster an installation moves to.
 
+use super::copy::{AT_ONCE, Moved};
+use super::say;
 use crate::config::types::Config;
 use crate::failure::Failure;
 use crate::installation::{Installation, random_u64};
@@ -9,13 +11,17 @@ use domain::record::Body;
 use domain::time::{Clock, UnixMs};
 use eventlog::producer::Producer;
 use eventlog::{AppendError, EventLog};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use store::{ShardBatch, Store, StoreError};
+use tokio::time::Instant;
 
 /// How long a refused write waits before the next try, and how often it is tried.
 const RETRY: Duration = Duration::from_millis(500);
 const TRIES: u32 = 60;
+/// How long owners may take to apply what was handed over.
+const OWNERS: Duration = Duration::from_secs(60);
 
 /// Where everything goes.
 pub struct Target {
@@ -23,6 +29,7 @@ pub struct Target {
     pub store: Arc<dyn Store>,
     producer: Producer,
     shards: ShardCount,
+    place: String,
     clock: Arc<dyn Clock>,
 }
 
@@ -45,7 +52,8 @@ impl Target {
         let log = Log::open_kafka(config, new.shards).await?.shared();
         let store = Tables::shared_of(config).await?.shared();
         let producer = Producer::new(log.clone(), random()?, random()?, 0);
-        Ok(Self { log, store, producer, shards: new.shards, clock })
+        let place = format!("the topic {}", config.kafka.topic);
+        Ok(Self { log, store, producer, shards: new.shards, place, clock })
     }
 
     /// All its shards.
@@ -97,6 +105,45 @@ impl Target {
             }
         }
         Err(Failure::failed("the store of the cluster does not answer; start the move again when it does"))
+    }
+
+    /// Where that is, in words.
+    pub fn place(&self) -> String {
+        self.place.clone()
+    }
+
+    /// Waits until the owners of the shards have taken the monitors over, since who asks for one before is told to try
+    /// again. A cluster whose evaluators do not run yet takes them over when they do.
+    pub async fn wait_for_owners(&self, moved: &[Moved]) {
+        let mut last: BTreeMap<ShardId, VecDeque<&Moved>> = BTreeMap::new();
+        for one in moved {
+            let of_shard = last.entry(self.shard_of(one.monitor)).or_default();
+            // They were handed over in order, but for those under way at once.
+            if of_shard.len() == AT_ONCE {
+                of_shard.pop_front();
+            }
+            of_shard.push_back(one);
+        }
+        let mut missing: Vec<&Moved> = last.into_values().flatten().collect();
+        let end = Instant::now() + OWNERS;
+        loop {
+            let mut still = Vec::new();
+            for one in missing {
+                if !matches!(self.store.monitor(one.tenant, &one.slug).await, Ok(Some(_))) {
+                    still.push(one);
+                }
+            }
+            missing = still;
+            if missing.is_empty() {
+                return;
+            }
+            if Instant::now() >= end {
+                let shards: BTreeSet<u16> = missing.iter().map(|one| self.shard_of(one.monitor).0).collect();
+                say(format_args!("no evaluator has taken over the monitors of shards {shards:?} yet"));
+                return;
+            }
+            tokio::time::sleep(RETRY).await;
+        }
     }
 
     /// Writes what is queued.

@@ -7,7 +7,7 @@ use crate::config::types::{Config, Role};
 use crate::config::{ConfigError, Origin, Settings};
 use crate::failure::Failure;
 use crate::installation::keys_file::{self, Keys};
-use crate::installation::{Installation, node_file, private};
+use crate::installation::{Installation, moved_file, node_file, private};
 use domain::ids::{ShardCount, TenantId};
 use domain::time::{Clock, UnixMs};
 use domain::token::KeyRing;
@@ -47,6 +47,9 @@ fn take_place(config: &Config, settings: &Settings) -> Result<Place, Failure> {
     let directory = absolute(&config.data_dir)?;
     private::make_directory(&directory).map_err(|error| data_dir_failure(&directory, &error))?;
     let lock = DirectoryLock::take(&directory).map_err(|error| data_dir_failure(&directory, &error))?;
+    if config.keeps_its_own_log() {
+        refuse_what_has_moved(&directory)?;
+    }
     let own = config.installation.as_os_str().is_empty();
     let installation = match Installation::read(&config.installation_file()).map_err(Failure::failed)? {
         Some(found) => found,
@@ -64,6 +67,17 @@ fn take_place(config: &Config, settings: &Settings) -> Result<Place, Failure> {
     }
     warn_if_open(config);
     Ok(Place { directory, installation, _lock: lock })
+}
+
+/// A ping taken by the old server once its monitors have moved would be judged by nobody.
+fn refuse_what_has_moved(directory: &Path) -> Result<(), Failure> {
+    let Some(place) = moved_file::read(directory).map_err(Failure::failed)? else { return Ok(()) };
+    let (directory, file) = (directory.display(), directory.join(moved_file::FILE));
+    Err(Failure::failed(format_args!(
+        "data_dir: the monitors of {directory} have moved to {place}, where pings belong now; to serve the old state all \
+         the same, remove {}",
+        file.display()
+    )))
 }
 
 /// Secrets of its own would make a process a stranger among those it is to work with.
