@@ -107,8 +107,11 @@ impl Evidence {
             let start = evidence.windows.iter().filter(|w| w.to > now.0).map(|w| w.from).min();
             let from = start.unwrap_or(now.0).min(now.0);
             evidence.windows.retain(|w| w.to <= now.0);
-            evidence.add(Window { from, to: now.0 });
-            evidence.last = Some(now.0);
+            if from < now.0 {
+                evidence.add(Window { from, to: now.0 });
+            }
+            // An origin that was not heard meanwhile has been silent since it was heard last.
+            evidence.last = evidence.last.map(|last| last.min(now.0));
             evidence.nodes.iter_mut().for_each(|node| node.1 = node.1.min(now.0));
             whole.from = whole.from.min(from);
         }
@@ -263,6 +266,18 @@ mod tests {
         assert_eq!(evidence.set_back(UnixMs(130_000)), Window { from: 100_000, to: 130_000 });
         assert_eq!(evidence.hearing(0, 90_000, 120_000), Hearing::Blind(Window { from: 100_000, to: 130_000 }));
         assert_eq!(evidence.heard(0, 1, UnixMs(131_000), C), None);
+    }
+
+    #[test]
+    fn rule_8_setting_back_does_not_pretend_that_a_silent_origin_was_heard() {
+        let mut evidence = Evidence::default();
+        evidence.heard(0, 1, UnixMs(100_000), C);
+        evidence.heard(1, 2, UnixMs(100_500), C);
+        evidence.heard(0, 1, UnixMs(3_700_000), C);
+        evidence.set_back(UnixMs(130_000));
+        assert_eq!(evidence.hearing(1, 90_000, 120_000), Hearing::Silent { since: 100_500 });
+        assert_eq!(evidence.windows(1).count(), 0, "and makes no window of no length");
+        assert_eq!(evidence.heard(1, 2, UnixMs(131_000), C), Some(Window { from: 100_500, to: 131_000 }));
     }
 
     #[test]

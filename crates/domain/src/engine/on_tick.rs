@@ -142,7 +142,8 @@ impl Engine {
     /// after the window in which a job that retries would have been heard, and is `unobserved` after that.
     fn time_out(&mut self, slot: u32, run: OpenRun, record: &Record, effects: &mut Vec<Effect>) {
         let hot = &self.table.hot[slot as usize];
-        if hot.status == Status::Down {
+        // One that is down has its incident; one that is paused alerts nobody (invariant I9).
+        if matches!(hot.status, Status::Down | Status::Paused) {
             return;
         }
         // At least a second: a deadline that is put off must lie ahead, whatever W is.

@@ -46,7 +46,9 @@ impl Engine {
             runs.remove(0);
             effects.push(Effect::Note(Note::RunDropped { monitor: self.table.id(slot) }));
         }
-        runs.push(OpenRun { run, start_ms, deadline_ms });
+        // In the order in which they began: a start may be heard late.
+        let place = runs.partition_point(|open| open.start_ms <= start_ms);
+        runs.insert(place, OpenRun { run, start_ms, deadline_ms });
         self.table.hot[slot as usize].flags.set(Flags::RUNS, true);
     }
 

@@ -1,0 +1,5 @@
+//! A second opinion on what the engine concludes.
+//!
+//! - [`model`]: what a log implies, worked out naively.
+
+pub mod model;
