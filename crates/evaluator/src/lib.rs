@@ -23,7 +23,7 @@ use eventlog::placement::Placement;
 use eventlog::producer::Producer;
 use eventlog::{EventLog, ReadError};
 use feed::FeedHub;
-pub use feed::FeedService;
+pub use feed::{FeedService, Messages, Offers};
 use parking_lot::Mutex;
 use placement::{Keeper, Starter};
 pub use replay::replay;
@@ -114,8 +114,12 @@ impl Evaluator {
 
     /// The service notifiers dial.
     pub fn feed_service(&self) -> DeliveryFeedServer<FeedService> {
-        let service = FeedService::new(Arc::clone(&self.hub), self.deps.clone(), self.feed_closing.clone());
-        DeliveryFeedServer::new(service)
+        DeliveryFeedServer::new(self.feed())
+    }
+
+    /// What stands behind that service.
+    pub fn feed(&self) -> FeedService {
+        FeedService::new(Arc::clone(&self.hub), self.deps.clone(), self.feed_closing.clone())
     }
 
     /// The service ingest and API nodes ask.

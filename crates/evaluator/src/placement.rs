@@ -139,6 +139,7 @@ async fn recover(starter: &Starter, shard: ShardId, room: &Semaphore, stop: &Can
             }
         }
         tokio::select! {
+            biased;
             () = stop.cancelled() => return None,
             () = tokio::time::sleep(wait) => wait = (wait * 2).min(RETRY_MAX),
         }

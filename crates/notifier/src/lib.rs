@@ -16,7 +16,8 @@ mod readiness;
 mod render;
 
 pub use channel::log::{LogForm, LogSink, StdoutSink};
-pub use egress::{Lookup, SystemLookup};
+pub use egress::{EgressError, Lookup, SystemLookup, Transport};
+pub use feed::{Dial, Offers, Outcomes};
 pub use notifier::{Notifier, NotifierError, Parts};
 pub use options::{NotifierDeps, NotifierOptions, SmtpOptions, SmtpTls};
 pub use readiness::Readiness;

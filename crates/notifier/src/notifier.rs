@@ -2,8 +2,8 @@
 
 use crate::attempt::Attempts;
 use crate::channel::log::{LogSink, StdoutSink};
-use crate::egress::{Lookup, SystemLookup};
-use crate::feed::Feed;
+use crate::egress::{Lookup, SystemLookup, Transport};
+use crate::feed::{Dial, Feed, Tonic};
 use crate::options::{NotifierDeps, NotifierOptions};
 use crate::readiness::Readiness;
 use std::sync::Arc;
@@ -23,20 +23,25 @@ pub enum NotifierError {
 /// How often the names of evaluators are looked up.
 const LOOKUP_EVERY: Duration = Duration::from_secs(5);
 
-/// What may be replaced: name resolution, and where the channel `log` writes and in which form.
+/// What may be replaced: everything outside this process.
 #[derive(Clone)]
 pub struct Parts {
     /// Of the URLs of channels, behind the guard, and of evaluators, without.
     pub lookup: Arc<dyn Lookup>,
     /// How often the names of evaluators are looked up, about.
     pub lookup_every: Duration,
+    /// Where the channel `log` writes, and in which form.
     pub log: Arc<dyn LogSink>,
+    /// Opens streams to evaluators.
+    pub dial: Arc<dyn Dial>,
+    /// Carries requests to webhooks and providers other than mail; `None`: the network does.
+    pub transport: Option<Arc<dyn Transport>>,
 }
 
 impl Default for Parts {
     fn default() -> Self {
         let (lookup, log) = (Arc::new(SystemLookup), Arc::new(StdoutSink::default()));
-        Self { lookup, lookup_every: LOOKUP_EVERY, log }
+        Self { lookup, lookup_every: LOOKUP_EVERY, log, dial: Arc::new(Tonic), transport: None }
     }
 }
 
@@ -57,9 +62,8 @@ impl Notifier {
     /// As [`Notifier::new`], with name resolution and the log's sink given.
     pub fn with_parts(deps: NotifierDeps, options: NotifierOptions, parts: Parts) -> Result<Self, NotifierError> {
         let auth = deps.auth.clone();
-        let (lookup, every) = (parts.lookup.clone(), parts.lookup_every);
-        let attempts = Arc::new(Attempts::new(deps, &options, parts)?);
-        Ok(Self { feed: Feed::new(&options, auth, attempts.clone(), lookup, every)?, attempts })
+        let attempts = Arc::new(Attempts::new(deps, &options, parts.clone())?);
+        Ok(Self { feed: Feed::new(&options, auth, attempts.clone(), parts)?, attempts })
     }
 
     /// Works until `shutdown`, then finishes the attempts under way and reports them.

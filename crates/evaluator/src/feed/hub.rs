@@ -111,6 +111,7 @@ impl FeedHub {
     pub async fn sweep(self: Arc<Self>, stopping: CancellationToken) {
         loop {
             tokio::select! {
+                biased;
                 () = stopping.cancelled() => return,
                 () = tokio::time::sleep(Duration::from_secs(1)) => self.free_overdue(),
             }

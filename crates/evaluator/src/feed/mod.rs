@@ -8,4 +8,4 @@ mod hub;
 mod service;
 
 pub use hub::FeedHub;
-pub use service::FeedService;
+pub use service::{FeedService, Messages, Offers};

@@ -9,14 +9,14 @@ use domain::record::Body;
 use domain::transition::Transition;
 use futures::StreamExt;
 use futures::future::ready;
+use futures::stream::BoxStream;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use store::StoreError;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
-use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
@@ -31,12 +31,20 @@ const CAPACITY_MAX: u32 = 1_024;
 const OUTCOMES_AT_ONCE: usize = 256;
 /// How often a session looks for offers whose lease has run out.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How long an offer waits that the store had no rows for.
+const BUILD_AGAIN: Duration = Duration::from_millis(500);
 /// How much of the last output goes with an offer, in bytes.
 const TAIL_BYTES: usize = 2_000;
 /// How many pings back the last output is looked for.
 const TAIL_PINGS: u32 = 20;
 
-/// Serves notifiers.
+/// What a notifier is offered.
+pub type Offers = BoxStream<'static, Result<Offer, Status>>;
+/// What it says: hello, then outcomes. It ends with the connection.
+pub type Messages = BoxStream<'static, WorkerMessage>;
+
+/// Serves notifiers. Clones share.
+#[derive(Clone)]
 pub struct FeedService {
     hub: Arc<FeedHub>,
     deps: EvaluatorDeps,
@@ -47,22 +55,28 @@ impl FeedService {
     pub(crate) fn new(hub: Arc<FeedHub>, deps: EvaluatorDeps, stopping: CancellationToken) -> Self {
         Self { hub, deps, stopping }
     }
-}
 
-#[tonic::async_trait]
-impl DeliveryFeed for FeedService {
-    type WorkStream = Pin<Box<dyn Stream<Item = Result<Offer, Status>> + Send>>;
-
-    async fn work(&self, request: Request<Streaming<WorkerMessage>>) -> Result<Response<Self::WorkStream>, Status> {
-        let mut messages = request.into_inner();
-        let hello = match messages.message().await?.and_then(|m| m.message) {
+    /// Works with one notifier until either side ends.
+    pub async fn serve(&self, mut messages: Messages) -> Result<Offers, Status> {
+        let hello = match messages.next().await.and_then(|m| m.message) {
             Some(worker_message::Message::Hello(hello)) => hello,
             _ => return Err(Status::invalid_argument("the first message must be hello")),
         };
         let (offers, stream) = mpsc::channel(16);
         let session = Session::open(self, hello, offers);
         tokio::spawn(session.run(messages, self.stopping.clone()));
-        Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
+        Ok(ReceiverStream::new(stream).boxed())
+    }
+}
+
+#[tonic::async_trait]
+impl DeliveryFeed for FeedService {
+    type WorkStream = Offers;
+
+    async fn work(&self, request: Request<Streaming<WorkerMessage>>) -> Result<Response<Self::WorkStream>, Status> {
+        let messages = request.into_inner();
+        let sound = messages.take_while(|message| ready(message.is_ok())).filter_map(|m| ready(m.ok()));
+        self.serve(sound.boxed()).await.map(Response::new)
     }
 }
 
@@ -88,8 +102,9 @@ impl Session {
     }
 
     /// Sending and receiving go on side by side: neither is cut short by the other.
-    async fn run(self, messages: Streaming<WorkerMessage>, stopping: CancellationToken) {
+    async fn run(self, messages: Messages, stopping: CancellationToken) {
         tokio::select! {
+            biased;
             () = stopping.cancelled() => {}
             () = self.offers.closed() => {}
             () = self.receive(messages) => {}
@@ -101,9 +116,8 @@ impl Session {
     }
 
     /// Outcomes do not wait for each other: a log across a network takes some milliseconds for each.
-    async fn receive(&self, messages: Streaming<WorkerMessage>) {
-        let outcomes = messages.take_while(|message| ready(message.is_ok())).filter_map(|m| ready(m.ok()));
-        outcomes.for_each_concurrent(OUTCOMES_AT_ONCE, |message| self.take_message(message)).await;
+    async fn receive(&self, messages: Messages) {
+        messages.for_each_concurrent(OUTCOMES_AT_ONCE, |message| self.take_message(message)).await;
     }
 
     /// An offer that was not answered in time no longer takes up room here; the hub gives it to somebody else.
@@ -123,7 +137,7 @@ impl Session {
             permit.forget();
             let assigned = self.hub.take(self.worker).await;
             let lease_ms = self.hub.lease().as_millis() as u32;
-            match build_offer(&self.deps, assigned.clone(), lease_ms).await {
+            match self.build(&assigned, lease_ms).await {
                 Ok(offer) => {
                     let key = (assigned.delivery.id, assigned.attempt);
                     self.open.lock().insert(key, Instant::now() + self.hub.lease());
@@ -133,6 +147,22 @@ impl Session {
                 }
                 Err(problem) => self.fail_unbuilt(assigned, problem).await,
             }
+        }
+    }
+
+    /// A store that does not answer, or does not show a row yet, is asked again: that alone must cost nobody an alert.
+    async fn build(&self, assigned: &Assigned, lease_ms: u32) -> Result<Offer, String> {
+        let end = Instant::now() + self.hub.lease() / 2;
+        loop {
+            match build_offer(&self.deps, assigned.clone(), lease_ms).await {
+                Ok(offer) => return Ok(offer),
+                Err(Unbuilt::Unanswered(problem)) => {
+                    tracing::warn!(delivery = %assigned.delivery.id, problem, "an offer waits for the store");
+                }
+                Err(Unbuilt::Gone(problem)) if Instant::now() >= end => return Err(problem),
+                Err(Unbuilt::Gone(_)) => {}
+            }
+            tokio::time::sleep(BUILD_AGAIN).await;
         }
     }
 
@@ -171,12 +201,25 @@ async fn append_outcome(deps: &EvaluatorDeps, shard: ShardId, outcome: AttemptOu
     ticket.await.map(|_| ()).map_err(|error| error.to_string())
 }
 
-async fn build_offer(deps: &EvaluatorDeps, assigned: Assigned, lease_ms: u32) -> Result<Offer, String> {
+/// Why there is no offer.
+enum Unbuilt {
+    /// The store did not answer.
+    Unanswered(String),
+    /// It has no such row.
+    Gone(String),
+}
+
+async fn build_offer(deps: &EvaluatorDeps, assigned: Assigned, lease_ms: u32) -> Result<Offer, Unbuilt> {
     let Assigned { shard, delivery, attempt } = assigned;
     let mut items = Vec::with_capacity(delivery.transitions.len());
     for id in &delivery.transitions {
-        let row = deps.store.transition(shard, delivery.created_ms, *id).await.map_err(|error| error.to_string())?;
-        let transition = row.ok_or_else(|| format!("transition {id} is not in the store"))?;
+        let row = deps.store.transition(shard, delivery.created_ms, *id).await;
+        let transition = match row {
+            Ok(Some(transition)) => transition,
+            Ok(None) => return Err(Unbuilt::Gone(format!("transition {id} is not in the store"))),
+            Err(error @ StoreError::Damaged { .. }) => return Err(Unbuilt::Gone(error.to_string())),
+            Err(error) => return Err(Unbuilt::Unanswered(error.to_string())),
+        };
         let body_tail = last_output(deps, &transition).await;
         items.push(OfferItem { transition: Some(transition_to_wire(&transition)), body_tail });
     }

@@ -331,6 +331,7 @@ impl Worker {
                 }
             }
             tokio::select! {
+                biased;
                 () = stopping.cancelled() => return None,
                 () = tokio::time::sleep(10 * RETRY) => {}
             }

@@ -33,12 +33,15 @@ impl Channels {
     pub(crate) fn new(options: &NotifierOptions, parts: Parts) -> Result<Self, NotifierError> {
         let roots = |error: reqwest::Error| NotifierError::TlsRoots(error.without_url().to_string());
         let policy = Arc::new(options.egress.clone());
+        let on_its_way = |client: EgressClient| match &parts.transport {
+            Some(transport) => client.over(Arc::clone(transport)),
+            None => client,
+        };
+        let guarded = EgressClient::guarded(policy, parts.lookup.clone()).map_err(roots)?;
+        let trusted = EgressClient::trusted(parts.lookup.clone()).map_err(roots)?;
         Ok(Self {
-            http: EgressClient::guarded(policy, parts.lookup.clone()).map_err(roots)?,
-            telegram: telegram::Telegram::new(
-                &options.telegram_base_url,
-                EgressClient::trusted(parts.lookup).map_err(roots)?,
-            )?,
+            http: on_its_way(guarded),
+            telegram: telegram::Telegram::new(&options.telegram_base_url, on_its_way(trusted))?,
             mailer: options.smtp.as_ref().map(email::Mailer::new).transpose()?,
             log: parts.log,
         })

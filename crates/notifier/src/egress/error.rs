@@ -6,7 +6,7 @@ use std::io;
 
 /// Why there is no reply.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum EgressError {
+pub enum EgressError {
     #[error("the URL cannot be read")]
     BadUrl,
     #[error("refused: {0}")]

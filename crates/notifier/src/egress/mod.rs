@@ -5,7 +5,9 @@ mod error;
 mod resolver;
 mod retry_after;
 
+pub use client::Transport;
 pub(crate) use client::{EgressClient, Outgoing, Reply};
-pub(crate) use error::{EgressError, io_words};
+pub use error::EgressError;
+pub(crate) use error::io_words;
 pub use resolver::{Lookup, SystemLookup};
 pub(crate) use retry_after::retry_after_ms;

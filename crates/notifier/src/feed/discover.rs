@@ -1,6 +1,6 @@
 //! Looks a name up again and again, so that evaluators that come are found.
 
-use super::jittered;
+use super::shared::Shared;
 use super::target::Target;
 use crate::egress::Lookup;
 use crate::metric;
@@ -24,6 +24,7 @@ pub(super) struct Discovery {
     pub target: Target,
     pub lookup: Arc<dyn Lookup>,
     pub every: Duration,
+    pub shared: Arc<Shared>,
 }
 
 impl Discovery {
@@ -43,7 +44,7 @@ impl Discovery {
                 return;
             }
             let pause = if last.is_some() { self.every } else { self.every / HASTE };
-            tokio::time::sleep(jittered(pause)).await;
+            tokio::time::sleep(self.shared.jitter.of_pause(pause)).await;
         }
     }
 

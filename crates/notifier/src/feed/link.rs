@@ -1,6 +1,5 @@
 //! One evaluator: connect, work, and connect again when the stream ends, for as long as there is such an evaluator.
 
-use super::jittered;
 use super::session::Session;
 use super::shared::Shared;
 use std::net::SocketAddr;
@@ -8,16 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A session that lasted this long was a good one.
 const GOOD_SESSION: Duration = Duration::from_secs(5);
-const CONNECT: Duration = Duration::from_secs(5);
-/// Tells a dead peer from a quiet one.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// Dials in vain from one log line about them to the next.
 const SAID_AGAIN: u32 = 12;
 
@@ -60,8 +55,9 @@ impl Link {
                 return;
             }
             tokio::select! {
-                () = tokio::time::sleep(jittered(pause)) => {}
+                biased;
                 () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(self.shared.jitter.of_pause(pause)) => {}
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
@@ -69,8 +65,9 @@ impl Link {
 
     async fn try_once(&self, shutdown: &CancellationToken) -> Tried {
         let opened = tokio::select! {
-            opened = self.open() => opened,
+            biased;
             () = shutdown.cancelled() => return Tried::Stopped,
+            opened = self.open() => opened,
         };
         match opened {
             Err(status) => Tried::Unreached(status),
@@ -82,18 +79,7 @@ impl Link {
     }
 
     async fn open(&self) -> Result<Session, Status> {
-        Session::open(&self.shared, self.connect().await?).await
-    }
-
-    async fn connect(&self) -> Result<Channel, Status> {
-        let endpoint = Endpoint::from_shared(format!("http://{}", self.address))
-            .map_err(|_| Status::invalid_argument("the evaluator's address is not one"))?
-            .connect_timeout(CONNECT)
-            .tcp_nodelay(true)
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .keep_alive_timeout(Duration::from_secs(10))
-            .keep_alive_while_idle(true);
-        endpoint.connect().await.map_err(|_| Status::unavailable("the evaluator cannot be reached"))
+        Session::open(&self.shared, self.address).await
     }
 
     /// Says to the roster how it went, which knows whether there is still such an evaluator.

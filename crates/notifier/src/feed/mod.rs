@@ -2,10 +2,12 @@
 //!
 //! - `target`, `discover`, `roster`: which evaluators there are. A name is looked up every few seconds, and each of its
 //!   addresses gets a link; a name service that fails takes nothing away.
+//! - `dial`: the way to an evaluator.
 //! - `link`, `session`: one evaluator, one stream of offers at a time.
 //! - `places`: how much is worked on at once, over all of them.
 //! - `ledger`: one attempt is made once, however many evaluators offer it.
 
+mod dial;
 mod discover;
 mod ledger;
 mod link;
@@ -18,15 +20,18 @@ mod target;
 
 use crate::attempt::Attempts;
 use crate::egress::Lookup;
-use crate::notifier::NotifierError;
+use crate::notifier::{NotifierError, Parts};
 use crate::options::NotifierOptions;
 use crate::readiness::Readiness;
+pub(crate) use dial::Tonic;
+pub use dial::{Dial, Offers, Outcomes};
 use discover::Discovery;
 use link::Link;
 use places::Places;
 use roster::Roster;
 use shared::Shared;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use target::Target;
 use tokio::sync::mpsc;
@@ -47,13 +52,12 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Fails when an entry is not `host:port`. Names are looked up with `lookup`, about `every` so long.
+    /// Fails when an entry is not `host:port`.
     pub(crate) fn new(
         options: &NotifierOptions,
         auth: InternalAuth,
         attempts: Arc<Attempts>,
-        lookup: Arc<dyn Lookup>,
-        every: Duration,
+        parts: Parts,
     ) -> Result<Self, NotifierError> {
         let refused = |problem| NotifierError::Setting { setting: "notifier.evaluators", problem };
         let targets = options.evaluators.iter().map(|text| Target::parse(text).map_err(refused));
@@ -61,12 +65,14 @@ impl Feed {
         let shared = Shared {
             worker: options.worker.clone(),
             auth,
+            dial: parts.dial,
+            jitter: Jitter::of(&options.worker),
             attempts,
             ledger: Arc::default(),
             places: Places::new(options.capacity),
             roster: Roster::new(targets.iter().map(Target::to_string)).into(),
         };
-        Ok(Self { targets, lookup, every, shared: Arc::new(shared) })
+        Ok(Self { targets, lookup: parts.lookup, every: parts.lookup_every, shared: Arc::new(shared) })
     }
 
     /// Keeps one link to each evaluator there is until `shutdown`, then waits for what is under way.
@@ -77,6 +83,7 @@ impl Feed {
         let mut links = JoinSet::new();
         loop {
             tokio::select! {
+                biased;
                 () = shutdown.cancelled() => break,
                 Some((nth, answer)) = news.recv() => {
                     for address in self.shared.note(|roster| roster.resolved(nth, answer)) {
@@ -104,14 +111,50 @@ impl Feed {
     fn discover(&self, found: &mpsc::Sender<discover::Found>) -> JoinSet<()> {
         let mut discoveries = JoinSet::new();
         for (nth, target) in self.targets.iter().cloned().enumerate() {
-            let discovery = Discovery { nth, target, lookup: self.lookup.clone(), every: self.every };
+            let (lookup, shared) = (self.lookup.clone(), self.shared.clone());
+            let discovery = Discovery { nth, target, lookup, every: self.every, shared };
             discoveries.spawn(discovery.run(found.clone()));
         }
         discoveries
     }
 }
 
-/// Half to one and a half of `pause`, so that notifiers do not come back in step.
-fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(rand::random_range(0.5..1.5))
+/// Half to one and a half of a pause, so that notifiers do not come back in step. The same for the same name, pause
+/// after pause: what a notifier does follows from what it is told.
+struct Jitter(AtomicU64);
+
+impl Jitter {
+    fn of(name: &str) -> Self {
+        // FNV-1a.
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Self(AtomicU64::new(hash))
+    }
+
+    fn of_pause(&self, pause: Duration) -> Duration {
+        // A step of splitmix64.
+        let mut drawn = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+        drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        drawn = (drawn ^ (drawn >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        pause.mul_f64(0.5 + (drawn >> 11) as f64 / (1_u64 << 53) as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_spread_between_half_and_one_and_a_half() {
+        let (one, other) = (Jitter::of("notifier-1"), Jitter::of("notifier-2"));
+        let draw = |jitter: &Jitter| -> Vec<u128> {
+            (0..200).map(|_| jitter.of_pause(Duration::from_secs(1)).as_millis()).collect()
+        };
+        let (ours, theirs) = (draw(&one), draw(&other));
+        assert!(ours.iter().all(|ms| (500..1_500).contains(ms)));
+        assert!(ours.iter().any(|ms| *ms < 600) && ours.iter().any(|ms| *ms > 1_400));
+        assert!(ours.iter().zip(&theirs).filter(|(a, b)| a.abs_diff(**b) < 10).count() < 20, "not in step");
+        assert_eq!(draw(&Jitter::of("notifier-1")), ours);
+    }
 }

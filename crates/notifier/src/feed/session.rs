@@ -1,25 +1,24 @@
 //! One stream of offers, from hello to its end.
 
 use super::DRAIN;
+use super::dial::Offers;
 use super::ledger::{Claim, Reply, Running};
 use super::offer;
 use super::places::{Lane, Place};
 use super::shared::Shared;
 use crate::metric;
 use crate::notice::Job;
+use futures::TryStreamExt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
-use tonic::{Status, Streaming};
-use wire::v1::delivery_feed_client::DeliveryFeedClient;
+use tonic::Status;
 use wire::v1::worker_message::Message;
 use wire::v1::{Offer, WorkerHello, WorkerMessage};
 
-/// A digest of many items with their last lines of output.
-const MAX_OFFER_BYTES: usize = 16 << 20;
 const OPEN: Duration = Duration::from_secs(10);
 /// Outcomes that may wait to be sent, besides one for each offer the evaluator may send: a few are told again.
 const SPARE_OUTCOMES: usize = 64;
@@ -28,37 +27,38 @@ const SPARE_OUTCOMES: usize = 64;
 pub(super) struct Session {
     shared: Arc<Shared>,
     lane: Lane,
-    offers: Streaming<Offer>,
+    offers: Offers,
     /// As long as it lasts, outcomes are sent.
     reply: mpsc::Sender<WorkerMessage>,
 }
 
 impl Session {
-    /// Says hello and opens the stream.
-    pub(super) async fn open(shared: &Arc<Shared>, channel: Channel) -> Result<Self, Status> {
+    /// Connects, says hello and opens the stream.
+    pub(super) async fn open(shared: &Arc<Shared>, evaluator: SocketAddr) -> Result<Self, Status> {
         let capacity = shared.share();
         let (reply, outcomes) = mpsc::channel(capacity as usize + SPARE_OUTCOMES);
         let hello = Message::Hello(WorkerHello { worker: shared.worker.clone(), capacity });
         let closed = |_| Status::internal("the stream of outcomes is closed");
         reply.send(WorkerMessage { message: Some(hello) }).await.map_err(closed)?;
-        let client = DeliveryFeedClient::with_interceptor(channel, shared.auth.clone());
-        let mut client = client.max_decoding_message_size(MAX_OFFER_BYTES);
-        let call = tokio::time::timeout(OPEN, client.work(ReceiverStream::new(outcomes))).await;
-        let answer = call.map_err(|_| Status::deadline_exceeded("the evaluator did not open the stream"))??;
-        Ok(Self { shared: shared.clone(), lane: shared.places.lane(), offers: answer.into_inner(), reply })
+        let call = shared.dial.open(evaluator, &shared.auth, ReceiverStream::new(outcomes));
+        let opened = tokio::time::timeout(OPEN, call).await;
+        let offers = opened.map_err(|_| Status::deadline_exceeded("the evaluator did not open the stream"))??;
+        Ok(Self { shared: shared.clone(), lane: shared.places.lane(), offers, reply })
     }
 
     /// Works until the stream ends or `shutdown`. `Ok`: the evaluator ended it, or we did.
     pub(super) async fn work(mut self, shutdown: &CancellationToken) -> Result<(), Status> {
         loop {
             let offer = tokio::select! {
-                offer = self.offers.message() => offer?,
+                biased;
                 () = shutdown.cancelled() => break,
+                offer = self.offers.try_next() => offer?,
             };
             let Some(offer) = offer else { return Ok(()) };
             // An evaluator that offers more than it was told, or than there are places, is read no further until
             // some are free.
             tokio::select! {
+                biased;
                 () = self.take(offer) => {}
                 () = shutdown.cancelled() => break,
             }
@@ -106,7 +106,7 @@ impl Session {
             tracing::warn!(seconds = DRAIN.as_secs(), "attempts under way did not end in time");
         }
         drop(self.reply);
-        let closed = async { while let Ok(Some(_)) = self.offers.message().await {} };
+        let closed = async { while let Ok(Some(_)) = self.offers.try_next().await {} };
         let _late = tokio::time::timeout(Duration::from_secs(2), closed).await;
     }
 }

@@ -1,5 +1,7 @@
 //! What all links of a notifier share.
 
+use super::Jitter;
+use super::dial::Dial;
 use super::ledger::Ledger;
 use super::places::Places;
 use super::roster::Roster;
@@ -14,6 +16,8 @@ pub(super) struct Shared {
     /// This notifier's name in the evaluators' logs.
     pub worker: String,
     pub auth: InternalAuth,
+    pub dial: Arc<dyn Dial>,
+    pub jitter: Jitter,
     pub attempts: Arc<Attempts>,
     pub ledger: Arc<Ledger>,
     pub places: Arc<Places>,
