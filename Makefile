@@ -12,8 +12,12 @@ NODES ?=
 MINUTES ?= 60
 SEED ?=
 
+# How many runs `make sim` makes, and whether each is a day.
+SEEDS ?=
+DAY ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-cluster test-deploy cluster-up cluster-down cluster-demo chaos bench bench-cluster lint fmt ci
+.PHONY: help run build test test-cluster test-deploy cluster-up cluster-down cluster-demo chaos sim fuzz bench bench-cluster lint fmt ci
 
 help:
 	@sed -nE 's/^([a-z-]+):.* ## (.*)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 8
@@ -45,6 +49,12 @@ cluster-demo: ## two ingest, evaluator and notifier nodes and an API node on it,
 chaos: ## faults under load on real servers for MINUTES, then the word of a checker: `make chaos MINUTES=60 SEED=1`
 	QP_CHAOS_MINUTES=$(MINUTES) QP_LONG_CLUSTER=1 QP_SEED=$(SEED) \
 	  $(CARGO) test -p quietpulse-suites --features cluster --test chaos
+
+sim: ## the simulator with its planted bugs: a minute of seeds, or `make sim SEEDS=5000`; DAY=1 for days of 200 monitors
+	@QP_SEEDS=$(SEEDS) QP_SIM_DAY=$(DAY) $(CARGO) test --profile quick -p quietpulse-suites --features planted --test sim
+
+fuzz: ## every fuzz target on the nightly toolchain, for MINUTES in all: `make fuzz MINUTES=10`; ends with `N passed, N failed`
+	@tests/fuzz/run $(MINUTES)
 
 bench: ## the figures of docs/benchmarks.md, as ratios to a bare server in the same run
 	$(CARGO) build --release -p quietpulse-server -p quietpulse-loadtest

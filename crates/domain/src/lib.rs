@@ -15,8 +15,11 @@ pub mod field_error;
 pub mod ids;
 pub mod monitor;
 pub mod ping;
+pub mod planted;
 pub mod record;
 pub mod schedule;
 pub mod time;
 pub mod token;
+#[cfg(test)]
+mod token_properties;
 pub mod transition;

@@ -172,7 +172,10 @@ impl Drawing {
                     0 => policy = fresh.policy,
                     1 => policy.schedule = fresh.policy.schedule,
                     2 => policy.grace_secs = fresh.policy.grace_secs,
-                    3 => policy.max_runtime_secs = fresh.policy.max_runtime_secs.filter(|_| policy.min_runtime_secs.is_none()),
+                    3 => {
+                        policy.max_runtime_secs =
+                            fresh.policy.max_runtime_secs.filter(|_| policy.min_runtime_secs.is_none())
+                    }
                     _ => policy.first_ping_within_secs = fresh.policy.first_ping_within_secs,
                 }
                 let version = view.version - u32::from(self.dice.random_bool(0.1) && view.version > 1);
@@ -213,14 +216,17 @@ impl Drawing {
             dice.random_bool(share).then(|| dice.random_range(least..most))
         };
         policy.max_runtime_secs = seldom(0.4, 200, 1);
-        policy.min_runtime_secs = seldom(0.1, 20, 1).filter(|least| policy.max_runtime_secs.is_none_or(|most| *least < most));
+        policy.min_runtime_secs =
+            seldom(0.1, 20, 1).filter(|least| policy.max_runtime_secs.is_none_or(|most| *least < most));
         policy.early_secs = seldom(0.1, 100, 0);
         policy.first_ping_within_secs = seldom(0.3, 400, 1);
         policy.remind_every_secs = seldom(0.2, 400, 60);
         policy.failures_before_alert = seldom(0.3, 4, 1).unwrap_or(1) as u8;
         policy.successes_before_recovery = seldom(0.3, 4, 1).unwrap_or(1) as u8;
-        policy.on_blind = *[OnBlind::Notify, OnBlind::Notify, OnBlind::Hold, OnBlind::Down].choose(&mut self.dice).unwrap();
-        policy.overlap = *[Overlap::Allow, Overlap::Allow, Overlap::Warn, Overlap::Fail].choose(&mut self.dice).unwrap();
+        policy.on_blind =
+            *[OnBlind::Notify, OnBlind::Notify, OnBlind::Hold, OnBlind::Down].choose(&mut self.dice).unwrap();
+        policy.overlap =
+            *[Overlap::Allow, Overlap::Allow, Overlap::Warn, Overlap::Fail].choose(&mut self.dice).unwrap();
         policy.manual_resume = self.dice.random_bool(0.2);
         policy.post_only = self.dice.random_bool(0.1);
         if self.dice.random_bool(0.1) {
@@ -247,7 +253,8 @@ impl Drawing {
 
     fn write(&mut self, body: Body, late: i64) {
         let is_tick = matches!(body, Body::Tick);
-        let (node, origin) = if self.dice.random_bool(0.8) { (1, 0) } else { (2, u8::from(self.dice.random_bool(0.3))) };
+        let (node, origin) =
+            if self.dice.random_bool(0.8) { (1, 0) } else { (2, u8::from(self.dice.random_bool(0.3))) };
         if is_tick {
             self.append(Envelope { received: UnixMs(self.now), ..Envelope::default() }, body);
         } else {

@@ -61,7 +61,7 @@ fn the_engine_concludes_what_the_log_implies() {
         check(seed).unwrap_or_else(|parted| panic!("{parted}"));
         return;
     }
-    let seeds = number("QP_SEEDS").unwrap_or(300);
+    let seeds = number("QP_SEEDS").unwrap_or(60);
     let (mut concluded, mut parted) = (0, Vec::new());
     for seed in 0..seeds {
         match check(seed) {

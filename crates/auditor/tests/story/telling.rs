@@ -26,7 +26,9 @@ fn concerns(record: &Record, difference: &Difference) -> bool {
 
 fn short(body: &Body) -> String {
     match body {
-        Body::Ping(ping) => format!("{} {:?} create {}", ping.kind.word(), ping.run.map(|run| run.0[0]), ping.create.is_some()),
+        Body::Ping(ping) => {
+            format!("{} {:?} create {}", ping.kind.word(), ping.run.map(|run| run.0[0]), ping.create.is_some())
+        }
         Body::Command(command) => format!("{:?}", command.action),
         other => format!("{other:?}"),
     }

@@ -2,6 +2,7 @@
 //! that the log's clock had run ahead (rule 8). Nothing else makes time pass.
 
 use crate::codec::{CodecError, Reader, Writer};
+use crate::planted;
 use crate::record::Params;
 use crate::time::UnixMs;
 
@@ -89,11 +90,11 @@ impl ShardClock {
         self.hlt_us = self.hlt_us.saturating_add(1).max(append.0.saturating_mul(1000));
         if append.0 >= self.now.0.saturating_sub(AHEAD_MS) {
             self.contradictions = if is_tick { 0 } else { self.contradictions };
-            self.now = self.now.max(append);
+            self.now = planted!("time-steps-back", self.now.max(append), append);
             return Observed::Forward;
         }
         self.contradictions += u8::from(is_tick);
-        if self.contradictions < TICKS_TO_SET_BACK {
+        if self.contradictions < planted!("set-back-at-once", TICKS_TO_SET_BACK, 3) {
             return Observed::Forward;
         }
         self.contradictions = 0;
@@ -104,7 +105,7 @@ impl ShardClock {
     /// How long before T a record was received (rule 3), in milliseconds, and whether it had to be cut.
     pub fn lateness_ms(&self, append: UnixMs, received: UnixMs) -> (i64, bool) {
         let late = append.since(received);
-        (late.clamp(0, self.w_ms()), late > self.w_ms())
+        (late.clamp(0, planted!("lateness-unbounded", self.w_ms(), i64::MAX)), late > self.w_ms())
     }
 
     pub(super) fn write(&self, w: &mut Writer) {

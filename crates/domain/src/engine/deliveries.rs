@@ -7,6 +7,7 @@ use crate::codec::{CodecError, Reader, Writer};
 use crate::command::{AttemptOutcome, AttemptResult};
 use crate::delivery::{Delivery, DeliveryState, delivery_id, retry_delay_ms};
 use crate::ids::{ChannelId, DeliveryId, MonitorId, TenantId, TransitionId, derive};
+use crate::planted;
 use crate::transition::{Transition, TransitionKind};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -209,9 +210,8 @@ impl Deliveries {
     }
 
     fn gather(&mut self, transition: &Transition, channel: ChannelId, now: i64, effects: &mut Vec<Effect>) {
-        let tenant = transition.identity.tenant;
         if let Some(id) = self.gathering.get(&channel).copied() {
-            if self.joins(id, tenant) {
+            if self.joins(id, transition) {
                 self.join(id, transition, now, effects);
                 return;
             }
@@ -222,8 +222,12 @@ impl Deliveries {
         self.start(id, transition, channel, Some(now + STORM_MS), now, effects);
     }
 
-    fn joins(&self, id: DeliveryId, tenant: TenantId) -> bool {
-        self.open.get(&id).is_some_and(|open| open.row.tenant == tenant && open.row.transitions.len() < DIGEST_MAX)
+    /// Whether a digest may take a transition in: not before news of the same monitor that wait behind the digest.
+    fn joins(&self, id: DeliveryId, transition: &Transition) -> bool {
+        let Some(open) = self.open.get(&id) else { return false };
+        let queue = self.queues.get(&(transition.monitor, open.row.channel));
+        let is_last = !open.monitors.contains(&transition.monitor) || queue.and_then(VecDeque::back) == Some(&id);
+        is_last && open.row.tenant == transition.identity.tenant && open.row.transitions.len() < DIGEST_MAX
     }
 
     fn join(&mut self, id: DeliveryId, transition: &Transition, now: i64, effects: &mut Vec<Effect>) {
@@ -251,7 +255,8 @@ impl Deliveries {
             .monitors
             .iter()
             .all(|monitor| self.queues.get(&(*monitor, open.row.channel)).and_then(VecDeque::front) == Some(&id));
-        if first && open.gathers_until.is_none() && open.row.state == DeliveryState::Queued {
+        if planted!("no-queue", first, true) && open.gathers_until.is_none() && open.row.state == DeliveryState::Queued
+        {
             self.offer(id, now, effects);
         }
     }
@@ -282,7 +287,7 @@ impl Deliveries {
         open.row.error = cut(error);
         open.row.changed_ms = now;
         open.row.due_ms = now.saturating_add(delay as i64);
-        self.due.insert((open.row.due_ms, id));
+        planted!("retry-never-due", self.due.insert((open.row.due_ms, id)), false);
         effects.push(Effect::Delivery(Box::new(open.row.clone())));
         effects.push(Effect::Withdraw { delivery: id });
     }

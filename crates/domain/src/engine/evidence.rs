@@ -2,6 +2,7 @@
 //! stretches nobody could have heard a ping. Kept per origin, from facts in the log only.
 
 use crate::codec::{CodecError, Reader, Writer};
+use crate::planted;
 use crate::time::UnixMs;
 
 /// Blind windows kept per origin. Beyond that the two oldest are joined: that makes the past blinder, which
@@ -54,7 +55,10 @@ impl Evidence {
     /// which is returned.
     pub fn heard(&mut self, origin: u8, node: u64, now: UnixMs, c_ms: i64) -> Option<Window> {
         let evidence = self.origin_mut(origin);
-        let gap = evidence.last.filter(|last| now.0 - last > c_ms).map(|from| Window { from, to: now.0 });
+        let gap = evidence
+            .last
+            .filter(|last| now.0.saturating_sub(*last) > planted!("gap-of-two-c", c_ms, 2 * c_ms))
+            .map(|from| Window { from, to: now.0 });
         if let Some(window) = gap {
             evidence.add(window);
         }
@@ -66,8 +70,11 @@ impl Evidence {
     /// last evidence was blind, however short.
     pub fn booted(&mut self, origin: u8, node: u64, now: UnixMs, c_ms: i64) -> Option<Window> {
         let evidence = self.origin_mut(origin);
-        let others = evidence.nodes.iter().any(|(other, at)| *other != node && now.0 - at <= c_ms);
-        let blind = evidence.last.filter(|last| !others && *last < now.0).map(|from| Window { from, to: now.0 });
+        let others = evidence.nodes.iter().any(|(other, at)| *other != node && now.0.saturating_sub(*at) <= c_ms);
+        let blind = evidence
+            .last
+            .filter(|last| !planted!("boot-proves-hearing", others, true) && *last < now.0)
+            .map(|from| Window { from, to: now.0 });
         if let Some(window) = blind {
             evidence.add(window);
         }
@@ -111,7 +118,7 @@ impl Evidence {
                 evidence.add(Window { from, to: now.0 });
             }
             // An origin that was not heard meanwhile has been silent since it was heard last.
-            evidence.last = evidence.last.map(|last| last.min(now.0));
+            evidence.last = evidence.last.map(|last| planted!("set-back-was-heard", last.min(now.0), last));
             evidence.nodes.iter_mut().for_each(|node| node.1 = node.1.min(now.0));
             whole.from = whole.from.min(from);
         }

@@ -5,6 +5,7 @@ use super::table::Flags;
 use super::timers::NEVER;
 use crate::command::Status;
 use crate::monitor::Policy;
+use crate::planted;
 use crate::schedule::Schedule;
 use crate::time::UnixMs;
 
@@ -21,7 +22,8 @@ impl Engine {
         if hot.flags.has(Flags::FIRST) {
             return expected_ms;
         }
-        let deadline = expected_ms + i64::from(policy.grace_secs) * 1000;
+        let grace_secs = planted!("grace-of-a-minute", policy.grace_secs, policy.grace_secs.min(60));
+        let deadline = expected_ms + i64::from(grace_secs) * 1000;
         if policy.max_runtime_secs.is_none() || !hot.flags.has(Flags::RUNS) {
             return deadline;
         }
@@ -60,7 +62,7 @@ impl Engine {
         let hot = &self.table.hot[slot as usize];
         let mut wake = i64::MAX;
         if let Some(at) = self.silence_due_ms(slot) {
-            wake = at.saturating_add(self.clock.w_ms());
+            wake = at.saturating_add(planted!("drop-w", self.clock.w_ms(), 0));
         }
         if hot.flags.has(Flags::RUNS) {
             let first = self.runs_of(slot).iter().map(|run| run.deadline_ms).min();
@@ -114,7 +116,7 @@ fn next_expected(policy: &Policy, at_ms: i64) -> u32 {
     }
     let ahead = first.0 - at_ms;
     let most = policy.early_secs.map_or(EARLY_MAX_MS, |secs| i64::from(secs) * 1000);
-    if ahead > most {
+    if ahead > planted!("early-counts-for-nothing", most, 0) {
         return second_of(first);
     }
     match policy.schedule.next(first) {

@@ -32,6 +32,7 @@ mod tests;
 
 use crate::ids::{ShardId, TransitionId};
 use crate::ping::Metric;
+use crate::planted;
 use crate::record::{Body, Params, Record};
 use crate::transition::Reason;
 use clock::{Observed, ShardClock};
@@ -120,7 +121,7 @@ impl Engine {
     /// Applies one record. Records come in the order of their offsets; one that was applied before changes
     /// nothing, so a replay may begin too early.
     pub fn apply(&mut self, record: &Record, effects: &mut Vec<Effect>) {
-        if self.clock.has_applied(record.offset) {
+        if planted!("apply-again", self.clock.has_applied(record.offset), false) {
             return;
         }
         let is_tick = matches!(record.body, Body::Tick);
@@ -191,7 +192,7 @@ impl Engine {
 
     fn was_seen(&mut self, record: &Record, effects: &mut Vec<Effect>) -> bool {
         let envelope = &record.envelope;
-        if envelope.producer == 0 {
+        if planted!("repeats-count-twice", envelope.producer == 0, true) {
             return false;
         }
         let now = self.clock.now().0;
@@ -210,7 +211,7 @@ impl Engine {
     }
 
     fn take_evidence(&mut self, record: &Record, effects: &mut Vec<Effect>) {
-        if !record.body.is_evidence() {
+        if !planted!("ticks-are-evidence", record.body.is_evidence(), true) {
             return;
         }
         let (now, c) = (self.clock.now(), self.clock.c_ms());

@@ -10,6 +10,7 @@ use crate::command::{Action, Answer, Command, Refusal, RefusalCode, Status};
 use crate::field_error::FieldError;
 use crate::ids::TransitionId;
 use crate::monitor::MonitorConfig;
+use crate::planted;
 use crate::record::{Body, Record};
 use crate::schedule::Schedule;
 use crate::token::MAX_GENERATION;
@@ -49,7 +50,7 @@ impl Engine {
             return self.create(command.monitor, config, effects).map(|_| ());
         }
         let slot = self.owned_slot(command)?;
-        self.look_at(slot, record, effects);
+        planted!("edit-before-deadline", self.look_at(slot, record, effects), ());
         match &command.action {
             Action::Create(_) => Ok(()),
             Action::Update { config, version } => self.update(slot, config, *version, effects),
@@ -69,7 +70,7 @@ impl Engine {
 
     fn update(&mut self, slot: u32, config: &MonitorConfig, version: u32, effects: &mut Vec<Effect>) -> Outcome {
         let (identity, created_ms) = self.table.identity(slot);
-        if self.table.hot[slot as usize].version != version {
+        if planted!("any-version-will-do", self.table.hot[slot as usize].version != version, false) {
             return refuse(RefusalCode::Aborted, "version", "is not the current one");
         }
         if (identity.tenant, &identity.slug) != (config.identity.tenant, &config.identity.slug) {
@@ -143,7 +144,8 @@ impl Engine {
             self.incidents.remove(&slot);
             self.expect(slot, 0);
             self.set_status(slot, Status::Paused);
-            self.deliveries.silence(self.table.id(slot), "the monitor was paused", self.clock.now().0, effects);
+            let (id, now) = (self.table.id(slot), self.clock.now().0);
+            planted!("paused-is-still-told", self.deliveries.silence(id, "the monitor was paused", now, effects), ());
             self.conclude(slot, transition, effects);
         }
         match until_ms {

@@ -9,18 +9,19 @@ use crate::field_error::FieldError;
 use crate::ids::MonitorId;
 use crate::monitor::{MonitorConfig, Overlap};
 use crate::ping::{Ping, PingKind, PingSummary};
+use crate::planted;
 use crate::record::Record;
 use crate::transition::Reason;
 
 impl Engine {
     pub(super) fn on_ping(&mut self, record: &Record, ping: &Ping, effects: &mut Vec<Effect>) {
         let Some(slot) = self.slot_of_ping(ping, effects) else { return };
-        self.look_at(slot, record, effects);
+        planted!("ping-before-deadline", self.look_at(slot, record, effects), ());
         let (lateness, cut) = self.clock.lateness_ms(record.append, record.envelope.received);
         if cut {
             effects.push(Effect::Note(Note::LatenessCut));
         }
-        let at_ms = self.clock.now().0 - lateness;
+        let at_ms = self.clock.now().0 - planted!("forget-lateness", lateness, 0);
         let hot = &mut self.table.hot[slot as usize];
         hot.pings = hot.pings.saturating_add(1);
         hot.origin = record.envelope.origin;
@@ -115,7 +116,7 @@ impl Engine {
             return "paused";
         }
         if ping.kind.finishes() && self.repeats_last(slot, ping) {
-            return "repeated";
+            return planted!("repeat-counts", "repeated", "");
         }
         ""
     }
@@ -128,6 +129,9 @@ impl Engine {
             PingKind::Start => {
                 self.remember_last(slot, ping, at_ms, None);
                 self.on_start(slot, record, ping, at_ms, effects);
+                if planted!("arm-on-start", false, true) {
+                    self.expect_after(slot, at_ms);
+                }
                 self.rewake(slot);
                 None
             }
@@ -180,7 +184,7 @@ impl Engine {
         let measured = closed.map(|run| at_ms.saturating_sub(run.start_ms).max(0) as u64);
         let duration = ping.duration_ms.or(measured);
         self.remember_last(slot, ping, at_ms, duration);
-        self.expect_after(slot, at_ms);
+        self.expect_after(slot, planted!("arm-from-append", at_ms, record.append.0));
         let cause = Cause::of_record(record);
         if ping.kind.fails() {
             let detail = ping.kind.exit_code().map(|code| format!("exit status {code}")).unwrap_or_default();

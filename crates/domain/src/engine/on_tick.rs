@@ -9,6 +9,7 @@ use super::verdict::{Cause, Failure, Unobserved};
 use super::{Engine, SilentWindow};
 use crate::command::Status;
 use crate::monitor::OnBlind;
+use crate::planted;
 use crate::record::Record;
 use crate::time::UnixMs;
 use crate::transition::Reason;
@@ -39,7 +40,7 @@ impl Engine {
         if self.table.timers.get(slot) > self.clock.second() {
             return;
         }
-        let closed = self.clock.now().0 - self.clock.w_ms();
+        let closed = self.clock.now().0 - planted!("drop-w", self.clock.w_ms(), 0);
         while self.close_first(slot, closed, record, effects) {}
         self.remind(slot, record, effects);
         self.end_pause(slot, record, effects);
@@ -49,7 +50,8 @@ impl Engine {
     /// Closes the earliest deadline at or before `closed`, if there is one. Each step moves or removes one
     /// deadline, and a monitor that is down has none, so this ends.
     fn close_first(&mut self, slot: u32, closed: i64, record: &Record, effects: &mut Vec<Effect>) -> bool {
-        let silence = self.silence_due_ms(slot).filter(|at| *at <= closed);
+        let silence =
+            self.silence_due_ms(slot).filter(|at| planted!("deadline-before", *at <= closed, *at < closed - 500));
         let until = silence.unwrap_or(closed);
         if let Some(run) = self.take_overdue_run(slot, until) {
             self.time_out(slot, run, record, effects);
@@ -73,7 +75,9 @@ impl Engine {
         match self.evidence.hearing(origin, window.from_ms, until) {
             Hearing::Heard => self.miss(slot, window, window.deadline_ms, record, effects),
             Hearing::Silent { .. } => self.wait_for_evidence(slot),
-            Hearing::Blind(blind) if !(held && blind.to + wait_ms <= at_ms) => self.hold(slot, blind.to + wait_ms),
+            Hearing::Blind(blind) if !(held && blind.to + wait_ms <= at_ms) => {
+                self.hold(slot, blind.to + planted!("held-too-long", wait_ms, 2 * wait_ms))
+            }
             Hearing::Blind(_) if surely || self.table.policy(slot).on_blind == OnBlind::Down => {
                 self.miss(slot, window, at_ms, record, effects);
             }
@@ -119,7 +123,7 @@ impl Engine {
             ..Failure::of(Reason::Missed, Cause::Deadline(window.deadline_ms), at_ms)
         };
         self.fail(slot, record, failure, effects);
-        let after = i64::from(expected) * 1000;
+        let after = planted!("miss-skips-a-slot", i64::from(expected) * 1000, at_ms);
         self.expect_strictly_after(slot, if at_ms > window.deadline_ms { at_ms } else { after });
     }
 
@@ -142,8 +146,8 @@ impl Engine {
     /// after the window in which a job that retries would have been heard, and is `unobserved` after that.
     fn time_out(&mut self, slot: u32, run: OpenRun, record: &Record, effects: &mut Vec<Effect>) {
         let hot = &self.table.hot[slot as usize];
-        // One that is down has its incident; one that is paused alerts nobody (invariant I9).
-        if matches!(hot.status, Status::Down | Status::Paused) {
+        // A run that began while the monitor was paused may open an incident: its job is at work.
+        if planted!("down-again", hot.status == Status::Down, false) {
             return;
         }
         // At least a second: a deadline that is put off must lie ahead, whatever W is.
@@ -192,7 +196,7 @@ impl Engine {
     pub(super) fn on_deaf(&mut self, record: &Record, from: UnixMs, to: UnixMs, effects: &mut Vec<Effect>) {
         self.look_at_all(record, effects);
         let window = Window { from: from.0, to: to.0.min(self.clock.now().0) };
-        self.evidence.deaf(record.envelope.origin, window);
+        planted!("deaf-is-no-evidence", self.evidence.deaf(record.envelope.origin, window), ());
         if window.from >= window.to {
             return;
         }
@@ -202,7 +206,7 @@ impl Engine {
             same_origin && incident.silent.is_some_and(|s| s.from_ms < window.to && s.deadline_ms > window.from)
         });
         let explained: Vec<u32> = explained.map(|(slot, _)| *slot).collect();
-        for slot in explained {
+        for slot in planted!("never-retract", explained, Vec::new()) {
             self.retract(slot, window, record, effects);
         }
     }
@@ -225,7 +229,7 @@ impl Engine {
         self.producers.set_back(now.0);
         self.deliveries.set_back(now.0);
         effects.push(Effect::Note(Note::ClockSetBack { from_ms: now.0, to_ms: from.0 }));
-        for slot in 0..self.table.len() {
+        for slot in 0..planted!("set-back-arms-nothing", self.table.len(), 0) {
             self.restart_from(slot, now.0);
         }
     }

@@ -46,7 +46,7 @@ impl Producers {
     }
 
     fn remember(&mut self, producer: u64, sequence: u64, now_ms: i64, keep_ms: i64) {
-        self.0.retain(|memory| now_ms - memory.last_ms <= keep_ms.max(60_000));
+        self.0.retain(|memory| now_ms.saturating_sub(memory.last_ms) <= keep_ms.max(60_000));
         if self.0.len() >= MAX_PRODUCERS {
             let stalest = self.0.iter().enumerate().min_by_key(|(_, m)| m.last_ms).map(|(place, _)| place);
             stalest.map(|place| self.0.remove(place));
@@ -107,7 +107,7 @@ impl Memory {
     }
 
     fn forget_missing(&mut self, now_ms: i64, keep_ms: i64) -> u64 {
-        if self.missing.is_empty() || now_ms - self.missing_ms <= keep_ms {
+        if self.missing.is_empty() || now_ms.saturating_sub(self.missing_ms) <= keep_ms {
             return 0;
         }
         let given_up = self.missing.len() as u64;

@@ -11,6 +11,7 @@ use super::{Engine, Extras, Incident, ShardClock, SilentWindow};
 use crate::codec::{CodecError, Reader, Writer};
 use crate::ids::{RunId, ShardId, TransitionId, derive};
 use crate::ping::Metric;
+use crate::planted;
 use crate::transition::Reason;
 use std::collections::BTreeMap;
 
@@ -68,7 +69,7 @@ fn open(bytes: &[u8]) -> Result<(Reader<'_>, u16), CodecError> {
         Format::Plain => bytes,
         Format::Checked => {
             let (body, found) = bytes.split_last_chunk::<CHECK>().ok_or(CodecError::Short)?;
-            if check(body) != *found {
+            if planted!("snapshot-unchecked", check(body) != *found, false) {
                 return Err(CodecError::Value("the check"));
             }
             body
@@ -271,7 +272,7 @@ impl Extras {
         w.list(self.metrics.iter(), |w, metric| {
             w.text(&metric.name).u64(metric.value.to_bits());
         });
-        w.option(self.run, |w, run| {
+        w.option(planted!("snapshot-drops-run", self.run, None), |w, run| {
             w.raw(&run.0);
         });
     }

@@ -8,6 +8,7 @@ use super::{Engine, Incident, SilentWindow};
 use crate::command::Status;
 use crate::ids::{ChannelId, CommandId, RunId, TransitionId, derive};
 use crate::monitor::OnBlind;
+use crate::planted;
 use crate::record::Record;
 use crate::transition::{IncidentRef, Reason, Transition, TransitionKind};
 
@@ -137,12 +138,12 @@ impl Engine {
     pub(super) fn succeed(&mut self, slot: u32, record: &Record, at_ms: i64, effects: &mut Vec<Effect>) {
         let needed = self.table.policy(slot).successes_before_recovery;
         let hot = &mut self.table.hot[slot as usize];
-        hot.failures = 0;
+        hot.failures = planted!("failures-never-forgotten", 0, hot.failures);
         match hot.status {
             Status::Up | Status::Late => {}
             Status::Down => {
                 hot.successes = hot.successes.saturating_add(1);
-                if hot.successes >= needed {
+                if planted!("one-success-recovers", hot.successes >= needed, true) {
                     self.recover(slot, record, at_ms, effects);
                 }
             }

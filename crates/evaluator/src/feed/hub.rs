@@ -2,6 +2,7 @@
 
 use domain::delivery::Delivery;
 use domain::ids::{DeliveryId, ShardId};
+use domain::planted;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -86,7 +87,10 @@ impl FeedHub {
     pub fn leave(&self, worker: u64) {
         let mut inner = self.inner.lock();
         let Inner { entries, free, .. } = &mut *inner;
-        for (key, entry) in entries.iter_mut().filter(|(_, entry)| entry.taken.is_some_and(|(by, _)| by == worker)) {
+        for (key, entry) in entries
+            .iter_mut()
+            .filter(|(_, entry)| entry.taken.is_some_and(|(by, _)| planted!("lease-never-ends", by == worker, false)))
+        {
             entry.taken = None;
             free.push_back(*key);
         }
@@ -134,7 +138,9 @@ impl FeedHub {
         let now = Instant::now();
         let mut inner = self.inner.lock();
         let Inner { entries, free, .. } = &mut *inner;
-        let overdue = entries.iter_mut().filter(|(_, entry)| entry.taken.is_some_and(|(_, until)| until <= now));
+        let overdue = entries.iter_mut().filter(|(_, entry)| {
+            entry.taken.is_some_and(|(_, until)| planted!("lease-never-ends", until <= now, false))
+        });
         let freed = overdue.fold(0, |count, (key, entry)| {
             entry.taken = None;
             free.push_back(*key);

@@ -5,6 +5,7 @@ use crate::EvaluatorDeps;
 use domain::command::{AttemptOutcome, AttemptResult};
 use domain::ids::{DeliveryId, ShardId};
 use domain::ping::{PingDetails, PingKind};
+use domain::planted;
 use domain::record::Body;
 use domain::transition::Transition;
 use futures::StreamExt;
@@ -156,6 +157,9 @@ impl Session {
         loop {
             match build_offer(&self.deps, assigned.clone(), lease_ms).await {
                 Ok(offer) => return Ok(offer),
+                Err(Unbuilt::Unanswered(problem)) if planted!("busy-store-fails-offers", false, true) => {
+                    return Err(problem);
+                }
                 Err(Unbuilt::Unanswered(problem)) => {
                     tracing::warn!(delivery = %assigned.delivery.id, problem, "an offer waits for the store");
                 }

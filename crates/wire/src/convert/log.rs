@@ -8,6 +8,7 @@ use domain::engine::adopt::Adopted;
 use domain::ids::{ChannelId, CommandId, DeliveryId, MonitorId, RunId, TenantId, TransitionId};
 use domain::monitor::{Identity, MonitorConfig, OnBlind, Overlap, Policy};
 use domain::ping::{Metric, Ping, PingDetails, PingKind};
+use domain::planted;
 use domain::record::{Body, Envelope, Params};
 use domain::schedule::Schedule;
 use domain::time::UnixMs;
@@ -77,13 +78,13 @@ fn body_from_wire(body: v1::log_record::Body) -> Result<Body, DecodeError> {
 }
 
 fn ping_to_wire(ping: &Ping) -> v1::LogPing {
-    let (signal, exit_code) = kind_to_wire(ping.kind);
+    let (signal, exit_code) = kind_to_wire(planted!("log-says-success", ping.kind, PingKind::Success));
     v1::LogPing {
         monitor: ping.monitor.0,
         generation_plus_one: ping.generation.map_or(0, |g| u32::from(g) + 1),
         signal: signal as i32,
         exit_code,
-        run: ping.run.map(|run| run.0.to_vec()).unwrap_or_default(),
+        run: planted!("log-drops-run", ping.run, None).map(|run| run.0.to_vec()).unwrap_or_default(),
         duration_ms: ping.duration_ms,
         metrics: metrics_to_wire(&ping.metrics),
         details: ping.details.as_deref().map(details_to_wire),

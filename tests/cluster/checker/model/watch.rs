@@ -144,8 +144,8 @@ impl Watch {
     }
 
     fn judge_run(&mut self, run: Run, clock: &Clock, hearing: &Hearing) -> Option<Conclusion> {
-        // A monitor that is down has its incident; one that is paused alerts nobody (invariant I9).
-        if matches!(self.status, Status::Down | Status::Paused) {
+        // A monitor that is down has its incident; a run that began while it was paused is at work.
+        if self.status == Status::Down {
             return None;
         }
         let proof = self.run_limit().unwrap_or(0).clamp(1_000, PROOF_MAX_MS);

@@ -19,7 +19,7 @@ const MONITORS: u64 = 4;
 
 /// One step of a random story.
 #[derive(Clone, Debug)]
-enum Step {
+pub(super) enum Step {
     Wait(u16),
     Ping { monitor: u64, kind: u8, run: u8, late_ms: u16 },
     Outage(u16),
@@ -30,7 +30,7 @@ enum Step {
     Answer(u8),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (1u16..200).prop_map(Step::Wait),
         8 => (0..MONITORS, 0u8..6, 0u8..3, 0u16..4_000).prop_map(|(monitor, kind, run, late_ms)| Step::Ping { monitor, kind, run, late_ms }),
@@ -58,7 +58,7 @@ fn monitor(n: u64) -> MonitorId {
     MonitorId(1_000 + n)
 }
 
-fn tell(steps: &[Step]) -> Log {
+pub(super) fn tell(steps: &[Step]) -> Log {
     let mut log = Log::new();
     let mut commands = 0u32;
     let mut command = |log: &mut Log, n: u64, action: Action| {

@@ -3,10 +3,13 @@
 mod blind;
 mod commands;
 mod deliveries;
+mod delivery_machine;
+mod delivery_watch;
 mod determinism;
 mod log;
 mod moving;
 mod ping_rules;
 mod silence;
+mod snapshot_cuts;
 
 pub(super) use log::Log;

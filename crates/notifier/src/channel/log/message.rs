@@ -21,7 +21,7 @@ struct Json<'a> {
 }
 
 /// The line of a message, free of control characters.
-pub(super) fn line(message: &Message<'_>, form: LogForm) -> String {
+pub(crate) fn line(message: &Message<'_>, form: LogForm) -> String {
     let words = words(message);
     let text = text(message, &words);
     match form {

@@ -20,6 +20,11 @@ pub trait LogSink: Send + Sync + 'static {
     fn form(&self) -> LogForm {
         LogForm::Human
     }
+
+    /// Whether a line never blocks, so that it needs no thread of its own.
+    fn is_quick(&self) -> bool {
+        false
+    }
 }
 
 /// Standard output, one whole line at a time.
