@@ -30,6 +30,14 @@ mod refusal;
 
 pub use deps::{ApiDeps, Backup, ChannelTester, Limits};
 
+/// What fuzz targets read with; no promise is made of it.
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::channel::fuzzing::*;
+    pub use crate::incident::fuzzing::*;
+    pub use crate::monitor::fuzzing::*;
+}
+
 use deps::Api;
 use std::sync::Arc;
 use tonic::codec::CompressionEncoding;

@@ -12,6 +12,11 @@ impl UnixMs {
         Self(seconds.saturating_mul(1000))
     }
 
+    /// An RFC 3339 instant, such as `2026-11-24T02:00:00Z`.
+    pub fn parse(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|at| Self(at.as_millisecond()))
+    }
+
     /// Whole seconds since the epoch, rounded down.
     pub const fn secs_floor(self) -> i64 {
         self.0.div_euclid(1000)

@@ -3,11 +3,13 @@
 //! - `placement`: which shards are worked on here.
 //! - `shard`: one worker per shard: recover, replay, apply, store, publish, snapshot, tick.
 //! - `feed`: offers deliveries to notifiers and takes their outcomes back into the log.
+//! - `replay`, `digest`: a shard's state without its owner, and what it hashes to.
 //! - `service`: answers ingest and API nodes about the shards owned here.
 //!
 //! It decides nothing: verdicts are the engine's. What it must get right is order. Rows are durable before
 //! anybody is told of them, a snapshot comes after the rows it covers, and the log is released after that.
 
+mod digest;
 mod feed;
 mod metric;
 mod placement;
@@ -15,6 +17,7 @@ mod replay;
 mod service;
 mod shard;
 
+pub use digest::{Digest, PieceDigest};
 use domain::engine::snapshot::Format;
 use domain::ids::ShardId;
 use domain::record::Params;
@@ -26,7 +29,7 @@ use feed::FeedHub;
 pub use feed::{FeedService, Messages, Offers};
 use parking_lot::Mutex;
 use placement::{Keeper, Starter};
-pub use replay::replay;
+pub use replay::{replay, replay_from_the_start};
 pub use service::ShardAnswers;
 use shard::Shards;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use crate::EvaluatorError;
 use crate::shard::worker::load;
 use domain::engine::Engine;
 use domain::ids::ShardId;
-use domain::record::Record;
+use domain::record::{Params, Record};
 use eventlog::{EventLog, ReadError};
 use store::Store;
 
@@ -13,9 +13,19 @@ const BATCH: usize = 4_096;
 
 /// The shard as the log has it below `end`. What the engine wants done is not done: its owner does it.
 pub async fn replay(shard: ShardId, log: &dyn EventLog, store: &dyn Store, end: u64) -> Result<Engine, EvaluatorError> {
+    let first = log.bounds(shard).await.map_err(|source| EvaluatorError::Log { shard, source })?.first;
+    let (engine, _) = load(shard, store, first).await?;
+    apply(engine, log, end).await
+}
+
+/// The same from the log alone, which must reach back to its first record.
+pub async fn replay_from_the_start(shard: ShardId, log: &dyn EventLog, end: u64) -> Result<Engine, EvaluatorError> {
+    apply(Engine::new(shard, Params::EMBEDDED), log, end).await
+}
+
+async fn apply(mut engine: Engine, log: &dyn EventLog, end: u64) -> Result<Engine, EvaluatorError> {
+    let shard = engine.shard();
     let fail = |source: ReadError| EvaluatorError::Log { shard, source };
-    let first = log.bounds(shard).await.map_err(fail)?.first;
-    let (mut engine, _) = load(shard, store, first).await?;
     if engine.next_offset() >= end {
         return Ok(engine);
     }

@@ -11,6 +11,7 @@ use wire::convert::rows::view_to_wire;
 use wire::v1::shard_await_response::Answer as WireAnswer;
 use wire::v1::shard_service_server::ShardService;
 use wire::v1::{Empty, EngineRefusal, ShardAwaitRequest, ShardAwaitResponse, ShardReadRequest, ShardReadResponse};
+use wire::v1::{ShardDigestRequest, ShardDigestResponse};
 
 /// The longest anybody may wait for an answer.
 const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -64,6 +65,13 @@ impl ShardService for ShardAnswers {
         let answer =
             answer.ok_or_else(|| Status::deadline_exceeded("the record is in the log, but not applied yet"))?;
         Ok(Response::new(ShardAwaitResponse { answer: Some(answer.map_or(WireAnswer::Applied(Empty {}), to_wire)) }))
+    }
+
+    async fn digest(&self, request: Request<ShardDigestRequest>) -> Result<Response<ShardDigestResponse>, Status> {
+        let shard = self.shard(request.into_inner().shard)?;
+        let digest = tokio::task::spawn_blocking(move || shard.digest()).await;
+        let digest = digest.map_err(|error| Status::internal(error.to_string()))?;
+        Ok(Response::new(digest.into()))
     }
 }
 

@@ -18,6 +18,8 @@ mod complaint;
 mod confess;
 mod core;
 mod deaf;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 pub mod grpc;
 pub mod http;

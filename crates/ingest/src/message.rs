@@ -31,7 +31,7 @@ impl Core {
     /// the other are in the log in that order.
     pub(crate) async fn submit_message(&self, message: PingMessage<'_>) -> Result<Waiting, Refused> {
         let (monitor, generation) = self.find(message.target).await?;
-        let ping = self.ping_of(message, monitor, generation)?;
+        let ping = message.into_ping(monitor, generation, self.options.body_limit_bytes)?;
         self.submit(self.gate.shard_of(monitor), &Body::Ping(ping), self.now()).map_err(Refused::from)
     }
 
@@ -53,21 +53,29 @@ impl Core {
             }
         }
     }
+}
 
-    fn ping_of(&self, message: PingMessage<'_>, monitor: MonitorId, generation: Option<u8>) -> Result<Ping, Refused> {
-        let kind = kind_of(message.kind)?;
-        let run = run_of(message.run)?;
+impl PingMessage<'_> {
+    /// The ping it means. Of its body the first `body_limit_bytes` are kept.
+    pub(crate) fn into_ping(
+        self,
+        monitor: MonitorId,
+        generation: Option<u8>,
+        body_limit_bytes: usize,
+    ) -> Result<Ping, Refused> {
+        let kind = kind_of(self.kind)?;
+        let run = run_of(self.run)?;
         let mut metrics: Vec<Metric> = Vec::new();
-        message.metrics.iter().for_each(|(name, value)| add_metric(&mut metrics, name, *value));
-        let kept = message.body.get(..self.options.body_limit_bytes).unwrap_or(message.body);
+        self.metrics.iter().for_each(|(name, value)| add_metric(&mut metrics, name, *value));
+        let kept = self.body.get(..body_limit_bytes).unwrap_or(self.body);
         let details = PingDetails {
             body: kept.to_vec(),
-            body_cut: kept.len() < message.body.len(),
-            message: cut_chars(message.message, signal::MAX_MESSAGE_CHARS).to_owned(),
-            environment: cut_chars(message.environment, signal::MAX_ENVIRONMENT_CHARS).to_owned(),
-            host: cut_chars(message.host, signal::MAX_HOST_CHARS).to_owned(),
-            method: message.method.to_owned(),
-            client: message.client,
+            body_cut: kept.len() < self.body.len(),
+            message: cut_chars(self.message, signal::MAX_MESSAGE_CHARS).to_owned(),
+            environment: cut_chars(self.environment, signal::MAX_ENVIRONMENT_CHARS).to_owned(),
+            host: cut_chars(self.host, signal::MAX_HOST_CHARS).to_owned(),
+            method: self.method.to_owned(),
+            client: self.client,
             user_agent: String::new(),
         };
         Ok(Ping {
@@ -75,7 +83,7 @@ impl Core {
             generation,
             kind,
             run,
-            duration_ms: message.duration_ms,
+            duration_ms: self.duration_ms,
             metrics,
             details: Some(Box::new(details)),
             create: None,

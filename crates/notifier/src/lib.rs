@@ -8,6 +8,8 @@ mod attempt;
 mod channel;
 mod egress;
 mod feed;
+#[doc(hidden)]
+pub mod fuzzing;
 mod metric;
 mod notice;
 mod notifier;

@@ -2,6 +2,7 @@
 
 use crate::config::{self, Config, ConfigError, Flag, Settings, Sources};
 use crate::failure::Failure;
+use crate::{backtest, explain, replay};
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -23,6 +24,12 @@ pub enum Command {
     Config(ConfigCommand),
     /// Keys, backups, and what a cluster needs before it starts
     Admin(AdminArguments),
+    /// Say what led to a verdict, and what came of it
+    Explain(explain::Arguments),
+    /// Work out from the log what the shards' states must be, and compare
+    Replay(replay::Arguments),
+    /// Say what other settings would have alerted of
+    Backtest(backtest::Arguments),
     /// Move an installation of one machine to a cluster, while pings go on
     #[cfg(feature = "cluster")]
     Migrate(MigrateArguments),
@@ -53,7 +60,7 @@ pub struct ServeArguments {
     /// human or json
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
-    /// Some of ingest,evaluator,notifier,api [default: all]
+    /// Some of ingest,evaluator,notifier,api [default: all of these], and auditor
     #[arg(long, value_name = "ROLES")]
     roles: Option<String>,
 }
@@ -156,6 +163,26 @@ pub struct Target {
 }
 
 impl Target {
+    /// The configuration; most of it plays no part here.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        let flags = vec![("--data-dir", "data_dir", self.data_dir.clone())];
+        let sources = Sources { file: self.config.as_deref(), variables: std::env::vars_os().collect(), flags };
+        config::load(sources).map(|(config, _)| config)
+    }
+}
+
+/// An installation that is only looked at, whether a server works with it or not.
+#[derive(Args)]
+pub struct Looking {
+    /// The data directory [default: ./quietpulse-data]
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// The configuration that names the data directory, or the cluster's log and store
+    #[arg(long, value_name = "FILE", env = "QUIETPULSE_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl Looking {
     /// The configuration; most of it plays no part here.
     pub fn load(&self) -> Result<Config, ConfigError> {
         let flags = vec![("--data-dir", "data_dir", self.data_dir.clone())];

@@ -6,18 +6,24 @@
 //! - [`serve`]: opens everything in order, wires it, and closes it in the opposite order
 //! - [`health`]: `/metrics`, `/healthz` and `/readyz`
 //! - [`admin`]: keys and backups, with or without a running server; topic and schema of a cluster
+//! - [`explain`], [`replay`], [`backtest`]: what led to a verdict, whether states are what the log makes of them, and what
+//!   other settings would have said; they only look
 //! - [`telemetry`]: logs, traces, metrics
 
 mod admin;
+mod backtest;
 mod cli;
 mod clock;
 mod config;
+mod explain;
 mod failure;
 mod health;
 mod installation;
+mod looking;
 #[cfg(feature = "cluster")]
 mod migrate;
 mod output;
+mod replay;
 mod serve;
 mod telemetry;
 mod version;
@@ -48,6 +54,9 @@ fn run(command: Command) -> Result<(), Failure> {
         Command::Config(ConfigCommand::Default) => output::print(config::DEFAULT_FILE),
         Command::Config(ConfigCommand::Check { file }) => check(file.as_deref()),
         Command::Admin(arguments) => admin::run(arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments),
+        Command::Backtest(arguments) => backtest::run(&arguments),
         #[cfg(feature = "cluster")]
         Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Version => output::print(&version::text()),

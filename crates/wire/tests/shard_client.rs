@@ -82,6 +82,10 @@ impl ShardService for Service {
         self.0.heed(Duration::from_millis(request.get_ref().timeout_ms.into())).await?;
         Ok(Response::new(v1::ShardAwaitResponse { answer: Some(Answer::Created(v1::Empty {})) }))
     }
+
+    async fn digest(&self, _: Request<v1::ShardDigestRequest>) -> Result<Response<v1::ShardDigestResponse>, Status> {
+        Err(Status::unimplemented("not asked here"))
+    }
 }
 
 /// Where the shard's owner is said to be.

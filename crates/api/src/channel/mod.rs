@@ -4,6 +4,7 @@
 mod create;
 mod delete;
 mod deliveries;
+pub mod fuzzing;
 mod mask;
 mod message;
 mod read;

@@ -2,6 +2,7 @@
 
 mod acknowledge;
 mod cursor;
+pub mod fuzzing;
 mod list;
 mod watch;
 

@@ -5,11 +5,14 @@ use crate::convert::time::whole_seconds;
 use domain::assertion::{Assertion, MAX_ASSERTIONS};
 use domain::field_error::{FieldError, quoted};
 use domain::ids::ChannelId;
-use domain::monitor::{MAX_TAGS, MonitorConfig, OnBlind, Overlap, Policy};
+use domain::monitor::{MAX_TAGS, MonitorConfig, OnBlind, Overlap, Policy, check_text};
 use domain::schedule::Schedule;
 use prost_types::Duration;
 use std::collections::BTreeSet;
 use wire::v1::Monitor;
+
+/// Longest assertion as it is sent. Alerts and lists repeat one in a line, so it has no line ends either.
+const MAX_ASSERTION_CHARS: usize = 1_000;
 
 /// Sets in `config` what `fields` names, as `m` says; a named field that `m` does not set gets its default.
 /// `channels` are the ids of `m.channels`. What the whole then is worth is `MonitorConfig::check`'s question.
@@ -134,7 +137,9 @@ fn assertions(texts: &[String]) -> Result<Vec<Assertion>, FieldError> {
         return Err(FieldError::new("assertions", format!("found {}, allowed: at most {MAX_ASSERTIONS}", texts.len())));
     }
     let parse = |(place, text): (usize, &String)| {
-        Assertion::parse(text).map_err(|error| FieldError::new(format!("assertions[{place}]"), error.to_string()))
+        let field = format!("assertions[{place}]");
+        check_text(&field, text, 0, MAX_ASSERTION_CHARS, false)?;
+        Assertion::parse(text).map_err(|error| FieldError::new(field, error.to_string()))
     };
     texts.iter().enumerate().map(parse).collect()
 }
@@ -236,6 +241,7 @@ mod tests {
             refused(Monitor { assertions: vec!["a > 1".into(), "b".into()], ..Monitor::default() }),
             "assertions[1]"
         );
+        assert_eq!(refused(Monitor { assertions: vec!["a\n> 1".into()], ..Monitor::default() }), "assertions[0]");
         assert_eq!(refused(Monitor { assertions: vec!["a > 1".into(); 17], ..Monitor::default() }), "assertions");
     }
 }

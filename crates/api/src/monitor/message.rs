@@ -46,7 +46,7 @@ fn ping_url(api: &Api, monitor: MonitorId, generation: u8) -> String {
     format!("{}/ping/{}", api.deps.public_url.trim_end_matches('/'), api.deps.keys.token(monitor, generation))
 }
 
-fn show_policy(policy: &Policy, m: &mut v1::Monitor) {
+pub(super) fn show_policy(policy: &Policy, m: &mut v1::Monitor) {
     match &policy.schedule {
         Schedule::Period { seconds: secs } => m.period = Some(seconds(*secs)),
         Schedule::Cron { cron, .. } => m.cron = cron.source().to_owned(),

@@ -4,6 +4,7 @@ mod channels;
 mod config;
 mod control;
 mod create;
+pub mod fuzzing;
 mod history;
 mod list;
 mod mask;

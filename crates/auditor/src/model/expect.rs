@@ -35,9 +35,7 @@ pub fn early(policy: &Policy, slot: i64) -> i64 {
     match (policy.early_secs, &policy.schedule) {
         (Some(secs), _) => i64::from(secs) * 1_000,
         (None, Schedule::Period { seconds }) => EARLY_MAX_MS.min(i64::from(*seconds) * 1_000 / 10),
-        (None, schedule) => {
-            schedule.next(UnixMs(slot)).map_or(0, |next| EARLY_MAX_MS.min((next.0 - slot) / 10))
-        }
+        (None, schedule) => schedule.next(UnixMs(slot)).map_or(0, |next| EARLY_MAX_MS.min((next.0 - slot) / 10)),
     }
 }
 

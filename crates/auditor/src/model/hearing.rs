@@ -71,6 +71,11 @@ impl Hearing {
         }
     }
 
+    /// Lets go of blind stretches that ended before `before`.
+    pub fn forget(&mut self, before: i64) {
+        self.0.values_mut().for_each(|origin| origin.blind.retain(|span| span.1 >= before));
+    }
+
     /// Every blind stretch of every origin.
     pub fn blind(&self) -> impl Iterator<Item = (u8, Span)> {
         self.0.iter().flat_map(|(origin, known)| known.blind.iter().map(|span| (*origin, *span)))

@@ -16,7 +16,6 @@ mod hearing;
 mod opinion;
 mod watch;
 
-
 pub use compare::{Difference, differences};
 pub use hearing::Span;
 pub use opinion::{Implied, Opinion};

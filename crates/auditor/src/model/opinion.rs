@@ -2,15 +2,18 @@
 
 use super::clock::Clock;
 use super::hearing::{Hearing, Span};
-use super::watch::Watch;
-use domain::command::{Action, Command, Status};
+use super::watch::{Last, Watch};
+use domain::command::{Action, Command, MonitorView, Status};
 use domain::ids::{CommandId, MonitorId, TransitionId};
-use domain::monitor::MonitorConfig;
+use domain::monitor::{MonitorConfig, Policy};
 use domain::ping::Ping;
 use domain::record::{Body, Params, Record};
 use domain::token::MAX_GENERATION;
 use domain::transition::{Reason, TransitionKind};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Commands that are known to have been carried out, at least.
+const COMMANDS: usize = 4_096;
 
 /// A transition that the log implies, and the record at which it must be concluded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,8 +40,25 @@ pub struct Opinion {
     watches: BTreeMap<MonitorId, Watch>,
     seen: BTreeSet<(u64, u64)>,
     commands: BTreeSet<CommandId>,
+    faded: Faded,
     /// The records that opened incidents somebody may acknowledge, by the ids that were given to them.
     incidents: BTreeMap<TransitionId, (MonitorId, u64)>,
+}
+
+/// What is left of the memory of records and commands once it was asked to be shorter.
+#[derive(Debug, Default)]
+struct Faded {
+    /// Seen before the memory was last shortened, and since the time before.
+    seen: BTreeSet<(u64, u64)>,
+    /// By producer: everything up to here was seen, or lost.
+    floors: BTreeMap<u64, u64>,
+    commands: BTreeSet<CommandId>,
+}
+
+impl Faded {
+    fn knows(&self, number: (u64, u64)) -> bool {
+        self.seen.contains(&number) || self.floors.get(&number.0).is_some_and(|floor| number.1 <= *floor)
+    }
 }
 
 impl Opinion {
@@ -53,8 +73,67 @@ impl Opinion {
             watches: BTreeMap::new(),
             seen: BTreeSet::new(),
             commands: BTreeSet::new(),
+            faded: Faded::default(),
             incidents: BTreeMap::new(),
         }
+    }
+
+    /// As [`Self::new`], in the middle of a log: `now_ms` is the shard's time there.
+    pub fn starting_at(now_ms: i64, params: Params) -> Self {
+        let mut opinion = Self::new(params);
+        opinion.clock.now = now_ms;
+        opinion
+    }
+
+    /// Takes a monitor on in the middle of a log. When it is expected is not known until it is heard.
+    pub fn know(&mut self, view: &MonitorView) {
+        let now = self.clock.now;
+        let mut watch = Watch::new(view.config.clone(), now);
+        match view.live.status {
+            Status::Paused => watch.pause(view.live.paused_until_ms, now),
+            Status::Late => watch.status = Status::Up,
+            status => watch.status = status,
+        }
+        (watch.version, watch.generation) = (view.version, view.generation);
+        watch.last = view.live.last_ping.as_ref().map(|ping| Last { at: ping.at_ms, kind: ping.kind, run: ping.run });
+        drop(watch.take_conclusions());
+        self.statuses.insert(view.monitor, vec![(0, watch.status)]);
+        self.watches.insert(view.monitor, watch);
+    }
+
+    /// A monitor's status now; `None`: it is not known, or deleted.
+    pub fn status(&self, monitor: MonitorId) -> Option<Status> {
+        self.watches.get(&monitor).filter(|watch| !watch.is_deleted).map(|watch| watch.status)
+    }
+
+    /// The record of a monitor's last ping that was not ignored, as far as it was read.
+    pub fn heard(&self, monitor: MonitorId) -> Option<u64> {
+        self.watches.get(&monitor)?.heard
+    }
+
+    /// How a monitor is judged now.
+    pub fn policy(&self, monitor: MonitorId) -> Option<&Policy> {
+        self.watches.get(&monitor).map(|watch| &watch.config.policy)
+    }
+
+    /// Keeps of the records that were read before this was last called only how far each producer had come: what it had
+    /// not sent by then was lost.
+    pub fn forget_repeats(&mut self) {
+        for (producer, sequence) in std::mem::replace(&mut self.faded.seen, std::mem::take(&mut self.seen)) {
+            let floor = self.faded.floors.entry(producer).or_default();
+            *floor = sequence.max(*floor);
+        }
+    }
+
+    /// Lets go of what can matter no more: all but the last commands, names of incidents, past statuses, and blind
+    /// stretches that ended before `blind_before_ms`.
+    pub fn forget(&mut self, blind_before_ms: i64) {
+        if self.commands.len() >= COMMANDS {
+            self.faded.commands = std::mem::take(&mut self.commands);
+        }
+        self.incidents.clear();
+        self.statuses.values_mut().for_each(|known| drop(known.drain(..known.len().saturating_sub(1))));
+        self.hearing.forget(blind_before_ms);
     }
 
     /// An id is given by whoever concludes, so that a later record can speak of it.
@@ -100,7 +179,8 @@ impl Opinion {
         }
         let envelope = &record.envelope;
         // A record that a producer sent twice is one record.
-        if envelope.producer != 0 && !self.seen.insert((envelope.producer, envelope.sequence)) {
+        let number = (envelope.producer, envelope.sequence);
+        if envelope.producer != 0 && (self.faded.knows(number) || !self.seen.insert(number)) {
             return;
         }
         self.listen(record);
@@ -161,7 +241,7 @@ impl Opinion {
 
     fn command(&mut self, record: &Record, command: &Command) {
         // A command that was repeated has been carried out.
-        if !self.commands.insert(command.id) {
+        if self.faded.commands.contains(&command.id) || !self.commands.insert(command.id) {
             return;
         }
         if let Action::Create(config) = &command.action {

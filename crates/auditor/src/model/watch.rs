@@ -44,10 +44,10 @@ struct Incident {
 }
 
 #[derive(Clone, Debug)]
-struct Last {
-    at: i64,
-    kind: PingKind,
-    run: Option<RunId>,
+pub struct Last {
+    pub at: i64,
+    pub kind: PingKind,
+    pub run: Option<RunId>,
 }
 
 /// The monitor's state.
@@ -73,7 +73,9 @@ pub struct Watch {
     runs: Vec<Run>,
     incident: Option<Incident>,
     paused_until: Option<i64>,
-    last: Option<Last>,
+    pub last: Option<Last>,
+    /// The record of the last ping that was not ignored.
+    pub heard: Option<u64>,
     failures: u32,
     successes: u32,
     origin: u8,
@@ -98,6 +100,7 @@ impl Watch {
             incident: None,
             paused_until: None,
             last: None,
+            heard: None,
             failures: 0,
             successes: 0,
             origin: 0,
@@ -188,8 +191,9 @@ impl Watch {
     }
 
     fn judge_run(&mut self, run: Run, clock: &Clock, hearing: &Hearing) {
-        // A monitor that is down has its incident; one that is paused alerts nobody (invariant I9).
-        if matches!(self.status, Status::Down | Status::Paused) {
+        // A monitor that is down has its incident. One that is paused is not expected to do anything, but a run that it
+        // began all the same is at work.
+        if self.status == Status::Down {
             return;
         }
         let proof = self.run_limit().unwrap_or(0).clamp(1_000, PROOF_MAX_MS);
@@ -221,6 +225,7 @@ impl Watch {
         if self.is_ignored(ping) {
             return;
         }
+        self.heard = Some(self.offset);
         match ping.kind {
             PingKind::Log => {}
             PingKind::Start => self.start(ping, at),
@@ -375,7 +380,8 @@ impl Watch {
         self.say(TransitionKind::Silent, Reason::Deleted, self.status, now, None);
         let concluded = self.take_conclusions();
         let (version, generation, origin) = (self.version, self.generation, self.origin);
-        *self = Self { version, generation, origin, is_deleted: true, concluded, ..Self::new(self.config.clone(), now) };
+        *self =
+            Self { version, generation, origin, is_deleted: true, concluded, ..Self::new(self.config.clone(), now) };
         self.expect(None);
     }
 

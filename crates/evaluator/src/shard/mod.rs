@@ -6,6 +6,7 @@ mod history;
 mod step;
 pub mod worker;
 
+use crate::digest::Digest;
 use answers::AnswerBook;
 use domain::command::{Answer, MonitorView};
 use domain::engine::Engine;
@@ -41,6 +42,11 @@ impl ShardHandle {
     pub fn views(&self, monitors: &[MonitorId]) -> Vec<MonitorView> {
         let engine = self.engine.lock();
         monitors.iter().filter_map(|id| engine.view(*id)).collect()
+    }
+
+    /// The hash of the whole state.
+    pub fn digest(&self) -> Digest {
+        Digest::of(&self.engine.lock())
     }
 
     /// The shard.

@@ -9,6 +9,7 @@ use crate::{EvaluatorDeps, EvaluatorError, EvaluatorOptions, metric};
 use domain::engine::Engine;
 use domain::engine::snapshot::{Manifest, Piece};
 use domain::ids::{ChannelId, ShardId};
+use domain::planted;
 use domain::record::{Body, Params, Record};
 use eventlog::{AppendTicket, RawRecord, ReadError, ShardReader};
 use std::sync::Arc;
@@ -120,6 +121,8 @@ impl Worker {
 
     async fn step(&mut self, raw: Vec<RawRecord>, stopping: &CancellationToken) {
         let records: Vec<Record> = raw.iter().filter_map(|record| self.decode(record)).collect();
+        let records =
+            if planted!("poison-takes-its-batch", true, records.len() == raw.len()) { records } else { vec![] };
         let Some(end) = raw.last().map(|record| record.offset + 1) else { return };
         let mut step = Step::of(&mut self.handle.engine.lock(), &records, &mut self.coalescer);
         // Alerts quote the output of pings: it must be readable before they are offered.
@@ -160,6 +163,7 @@ impl Worker {
         while !batch.is_empty() {
             match self.deps.store.write(self.shard, batch.clone()).await {
                 Ok(()) => return true,
+                Err(_) if planted!("busy-store-loses-rows", false, true) => return true,
                 Err(error) => {
                     metric::count_store_retry();
                     tracing::error!(shard = %self.shard, %error, "the store refused a step; the shard waits");
@@ -177,6 +181,9 @@ impl Worker {
     fn start_offering(&mut self) {
         if self.handle.has_caught_up() {
             self.offering = true;
+            if planted!("open-deliveries-forgotten", false, true) {
+                return;
+            }
             for (delivery, attempt) in self.handle.engine.lock().offered() {
                 self.hub.offer(self.shard, delivery.clone(), attempt);
             }
@@ -242,7 +249,7 @@ impl Worker {
     /// The numbers a verdict depends on are in the log (invariant I12): a changed one is written there first.
     fn announce_params(&self) {
         let in_force = self.handle.engine.lock().params();
-        if in_force != self.options.params {
+        if planted!("params-not-announced", in_force != self.options.params, false) {
             let body = Body::Params(self.options.params);
             drop(self.deps.producer.append(self.shard, &body, self.deps.clock.now()));
         }
@@ -318,7 +325,8 @@ impl Worker {
     async fn open_reader(&self, stopping: &CancellationToken) -> Option<Box<dyn ShardReader>> {
         loop {
             let from = (*self.handle.applied.borrow()).max(self.handle.engine.lock().next_offset());
-            match self.deps.log.reader(self.shard, from).await {
+            let opened = self.deps.log.reader(self.shard, planted!("apply-again", from, from.saturating_sub(1)));
+            match opened.await {
                 Ok(reader) => {
                     self.handle.set_trouble(None);
                     return Some(reader);

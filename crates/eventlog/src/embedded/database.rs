@@ -58,6 +58,16 @@ pub(super) fn open_writer(path: &Path, shards: ShardCount, now: UnixMs) -> Resul
     Ok(connection)
 }
 
+/// Opens a file that another process may be writing, and checks that it is what it should be.
+pub(super) fn open_to_read(path: &Path, shards: ShardCount) -> Result<Connection, OpenError> {
+    check_sqlite(rusqlite::version_number())?;
+    let mut connection = open_reader(path).map_err(OpenError::sqlite(path))?;
+    let transaction = connection.transaction().map_err(OpenError::sqlite(path))?;
+    check_meta(&transaction, path, shards)?;
+    drop(transaction);
+    Ok(connection)
+}
+
 /// Opens the file to read only.
 pub(super) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -11,6 +11,8 @@ mod committer;
 mod database;
 mod error;
 mod frame;
+#[doc(hidden)]
+pub mod frozen;
 mod lock;
 mod pool;
 mod queue;
@@ -95,6 +97,19 @@ impl EmbeddedLog {
         Ok(Arc::new(Self { shared, shards: options.shards, committer: Mutex::new(Some(thread)) }))
     }
 
+    /// Opens the log in `directory` to read what stands in it now, while another process may go on writing it. Takes no
+    /// appends, and a reader at the end of what there was waits for ever. Refused when there is none, or with another number of shards.
+    pub fn open_to_read(directory: &Path, shards: ShardCount) -> Result<Arc<Self>, OpenError> {
+        let path = database::file_in(directory);
+        let connection = database::open_to_read(&path, shards)?;
+        let writer = Writer::new(connection, shards).map_err(OpenError::sqlite(&path))?;
+        let tails = tails_of(&writer, shards).map_err(OpenError::sqlite(&path))?;
+        let (queue, finished) = (Queue::new(shards, 0), watch::Sender::new(true));
+        queue.close();
+        let shared = Arc::new(Shared { queue, tails, pool: ReadPool::new(path), finished });
+        Ok(Arc::new(Self { shared, shards, committer: Mutex::default() }))
+    }
+
     /// Copies the log as it is now into the directory `into`, while it runs, and returns the size of the copy in
     /// bytes. Refused when there is a `log.sqlite` already. Blocks for as long as copying takes.
     pub fn backup(&self, into: &Path) -> Result<u64, OpenError> {
@@ -158,5 +173,47 @@ impl Drop for EmbeddedLog {
         if let Some(thread) = thread.filter(|thread| thread.thread().id() != thread::current().id()) {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::time::UnixMs;
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> UnixMs {
+            UnixMs(5)
+        }
+    }
+
+    fn open(directory: &Path, shards: ShardCount) -> Arc<EmbeddedLog> {
+        let directory = directory.to_owned();
+        let (retain_bytes, retain_ms, queue_records) = (u64::MAX, u64::MAX, 100);
+        EmbeddedLog::open(
+            EmbeddedLogOptions { directory, shards, retain_bytes, retain_ms, queue_records },
+            Arc::new(Still),
+        )
+        .unwrap()
+    }
+
+    #[tokio::test]
+    async fn one_process_reads_what_another_has_written_so_far() {
+        let (directory, shards, shard) = (tempfile::tempdir().unwrap(), ShardCount::new(2).unwrap(), ShardId(1));
+        assert!(EmbeddedLog::open_to_read(directory.path(), shards).is_err(), "there is none");
+        let writer = open(directory.path(), shards);
+        writer.append(shard, b"one".to_vec()).await.unwrap();
+        let looker = EmbeddedLog::open_to_read(directory.path(), shards).unwrap();
+        assert_eq!(looker.bounds(shard).await, Ok(Bounds { first: 0, next: 1 }));
+        let read = looker.reader(shard, 0).await.unwrap().next(10).await.unwrap();
+        assert_eq!(read.iter().map(|record| &record.payload[..]).collect::<Vec<_>>(), [b"one"]);
+        writer.append(shard, b"two".to_vec()).await.unwrap();
+        assert_eq!(looker.bounds(shard).await, Ok(Bounds { first: 0, next: 1 }));
+        assert_eq!(looker.append(shard, b"three".to_vec()).await, Err(AppendError::Closed));
+        looker.close().await;
+        assert!(EmbeddedLog::open_to_read(directory.path(), ShardCount::new(3).unwrap()).is_err());
+        writer.close().await;
     }
 }

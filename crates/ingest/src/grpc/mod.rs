@@ -6,4 +6,4 @@
 mod service;
 
 pub use service::PingDoor;
-pub(crate) use service::service;
+pub(crate) use service::{message_of, service};

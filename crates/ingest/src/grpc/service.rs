@@ -94,7 +94,7 @@ fn answers(
     pings.enumerate().then(submit).map(settle).buffered(WINDOW)
 }
 
-fn message_of(ping: &v1::PingRequest, client: String) -> PingMessage<'_> {
+pub(crate) fn message_of(ping: &v1::PingRequest, client: String) -> PingMessage<'_> {
     let mut metrics: Vec<_> = ping.metrics.iter().map(|(name, value)| (name.as_str(), *value)).collect();
     // The map has no order of its own; of too many metrics the same ones are kept each time.
     metrics.sort_unstable_by(|a, b| a.0.cmp(b.0));

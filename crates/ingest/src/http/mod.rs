@@ -7,14 +7,14 @@ mod accept;
 pub mod batch;
 mod body;
 mod connection;
-mod create;
+pub(crate) mod create;
 mod door;
-mod framing;
+pub(crate) mod framing;
 mod peer;
 mod ping;
-mod query;
+pub(crate) mod query;
 mod reply;
-mod route;
+pub(crate) mod route;
 mod sweep;
 mod worker;
 

@@ -43,8 +43,7 @@ impl Dial for Tonic {
             .http2_keep_alive_interval(KEEP_ALIVE)
             .keep_alive_timeout(Duration::from_secs(10))
             .keep_alive_while_idle(true);
-        let channel =
-            endpoint.connect().await.map_err(|_| Status::unavailable("the evaluator cannot be reached"))?;
+        let channel = endpoint.connect().await.map_err(|_| Status::unavailable("the evaluator cannot be reached"))?;
         let client = DeliveryFeedClient::with_interceptor(channel, auth.clone());
         let answer = client.max_decoding_message_size(MAX_OFFER_BYTES).work(outcomes).await?;
         Ok(Box::pin(answer.into_inner()))

@@ -14,7 +14,7 @@ pub(super) struct When {
 impl When {
     /// `zone` is an IANA name; one that is not known any more reads as UTC.
     pub(super) fn new(zone: &str, now: UnixMs) -> Self {
-        Self { zone: Zone::parse(zone).unwrap_or_else(|_| Zone::utc()), now }
+        Self { zone: Zone::find(zone).unwrap_or_else(Zone::utc), now }
     }
 
     /// `02:00 (Europe/Berlin)`, or with the date when that is not today's.

@@ -36,6 +36,7 @@ fn lengths(config: &Config) -> Checked {
     within("shutdown_delay", config.shutdown_delay, 0, 20 * SECOND, "0s to 20s")?;
     within("engine.append_timeout", config.engine.append_timeout, 500, 30 * SECOND, "500ms to 30s")?;
     within("engine.snapshot_every", config.engine.snapshot_every, SECOND, 600 * SECOND, "1s to 10m")?;
+    within("auditor.behind", config.auditor.behind, SECOND, DAY, "1s to 1d")?;
     within("log.retain_for", config.log.retain_for, 3_600 * SECOND, 3_660 * DAY, "1h to 3660d")?;
     within("store.history_for", config.store.history_for, DAY, 3_660 * DAY, "1d to 3660d")?;
     within("store.transitions_for", config.store.transitions_for, 7 * DAY, 3_660 * DAY, "7d to 3660d")
@@ -54,6 +55,7 @@ fn numbers(config: &Config) -> Checked {
         format!("found {format}, which this build does not know; allowed: 1 or 2")
     })?;
     count("notifier.capacity", config.notifier.capacity, 1, 10_000)?;
+    count("auditor.monitors", config.auditor.monitors, 1, 1_000_000)?;
     let sample = config.telemetry.otlp_sample;
     must((0.0..=1.0).contains(&sample), "telemetry.otlp_sample", || format!("found {sample}, allowed: 0.0 to 1.0"))
 }

@@ -166,7 +166,9 @@ fn a_process_of_a_cluster_is_told_what_it_must_be_told() {
 fn a_word_that_is_none_is_answered_with_those_that_are() {
     let error = refusal("roles = [\"api\", \"Chef\"]\n");
     assert!(
-        error.ends_with("line 1: roles: found \"Chef\", allowed: \"ingest\", \"evaluator\", \"notifier\", \"api\""),
+        error.ends_with(
+            "line 1: roles: found \"Chef\", allowed: \"ingest\", \"evaluator\", \"notifier\", \"api\", \"auditor\""
+        ),
         "{error}"
     );
     let error = refusal("[smtp]\nsecurity = \"ssl\"\n");

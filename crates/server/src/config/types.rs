@@ -22,6 +22,7 @@ pub struct Config {
     pub scylla: Scylla,
     pub engine: Engine,
     pub notifier: Notifier,
+    pub auditor: Auditor,
     pub smtp: Smtp,
     pub telegram: Telegram,
     pub telemetry: Telemetry,
@@ -35,9 +36,11 @@ pub enum Role {
     Evaluator,
     Notifier,
     Api,
+    Auditor,
 }
 
 impl Role {
+    /// Those without which an installation does not do its work.
     pub const ALL: [Self; 4] = [Self::Ingest, Self::Evaluator, Self::Notifier, Self::Api];
 }
 
@@ -50,6 +53,7 @@ impl TryFrom<String> for Role {
             ("evaluator", Self::Evaluator),
             ("notifier", Self::Notifier),
             ("api", Self::Api),
+            ("auditor", Self::Auditor),
         ];
         one_of(&text, words)
     }
@@ -237,6 +241,13 @@ pub struct Notifier {
     pub capacity: u32,
     pub egress_allow: Vec<String>,
     pub https_only: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auditor {
+    pub behind: Length,
+    pub monitors: u32,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]

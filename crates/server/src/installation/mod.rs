@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 /// The file's name in the data directory.
 pub const FILE: &str = "installation.toml";
 
+/// The format of the file.
+const VERSION: u32 = 1;
+
 const HEADER: &str = "# Made with this data directory. Monitor ids, ping URLs and sealed channel secrets hang on it:\n\
                       # keep it with every backup, change nothing, show it to nobody.\n";
 
@@ -174,7 +177,7 @@ struct Stored {
 impl Stored {
     fn of(made: &Installation) -> Self {
         Self {
-            version: 1,
+            version: VERSION,
             shards: made.shards.get(),
             node: format!("{:016x}", made.node),
             identity_key: hex(&made.identity),
@@ -184,8 +187,8 @@ impl Stored {
     }
 
     fn opened(self) -> Result<Installation, String> {
-        if self.version != 1 {
-            return Err(format!("version {}, allowed: 1", self.version));
+        if self.version != VERSION {
+            return Err(format!("version {}, allowed: {VERSION}", self.version));
         }
         let token_keys: Vec<_> =
             self.token_keys.iter().map(|key| unhex("token_keys", key)).collect::<Result<_, _>>()?;

@@ -36,6 +36,22 @@ impl Log {
         }
     }
 
+    /// Opens it as it is now, while others may work with it. Nothing may be appended, and the embedded one ends
+    /// where it ends now.
+    pub async fn open_to_read(config: &Config, place: &Place) -> Result<Self, Failure> {
+        let shards = place.installation.shards;
+        match config.log.backend {
+            LogBackend::Embedded => {
+                let opened = tokio::task::block_in_place(|| EmbeddedLog::open_to_read(&place.directory, shards));
+                opened.map(Self::Embedded).map_err(|error| Failure::failed(format_args!("the log: {error}")))
+            }
+            #[cfg(feature = "cluster")]
+            LogBackend::Kafka => Self::open_kafka(config, shards).await,
+            #[cfg(not(feature = "cluster"))]
+            LogBackend::Kafka => Err(not_built("log.backend", shards)),
+        }
+    }
+
     /// Opens a topic that must have so many partitions.
     #[cfg(feature = "cluster")]
     pub async fn open_kafka(config: &Config, shards: ShardCount) -> Result<Self, Failure> {
@@ -88,6 +104,17 @@ impl Tables {
             }
             #[cfg(not(feature = "cluster"))]
             StoreBackend::Scylla => Err(not_built("store.backend", shards)),
+        }
+    }
+
+    /// Opens it to be looked at, while others may work with it.
+    pub async fn open_to_read(config: &Config, place: &Place) -> Result<Self, Failure> {
+        match config.store.backend {
+            StoreBackend::Embedded => {
+                let opened = tokio::task::block_in_place(|| EmbeddedStore::open_to_read(&place.directory));
+                opened.map(Self::Embedded).map_err(Failure::failed)
+            }
+            StoreBackend::Scylla => Self::open(config, place).await,
         }
     }
 

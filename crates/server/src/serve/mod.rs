@@ -19,11 +19,9 @@ mod running;
 mod signals;
 mod stages;
 mod tasks;
-mod wiring;
+pub mod wiring;
 
-#[cfg(feature = "cluster")]
-pub use backend::Log;
-pub use backend::Tables;
+pub use backend::{Log, Tables};
 pub use backup::{Copier, NOT_HERE};
 
 use crate::cli::ServeArguments;
@@ -174,7 +172,7 @@ fn say_what_is_set(config: &Config, settings: &Settings) {
     if config.http.public_url.is_empty() && !config.http.listen.is_loopback() {
         tracing::warn!("http.public_url is empty: ping URLs will name an address of this machine only");
     }
-    if config.roles.len() < Role::ALL.len() && config.keeps_its_own_log() {
+    if Role::ALL.iter().any(|role| !config.roles.contains(role)) && config.keeps_its_own_log() {
         tracing::warn!(roles = ?config.roles, "no other process can play the missing roles on an embedded log");
     }
 }

@@ -24,8 +24,8 @@ pub const DEFAULT_TENANT: TenantId = TenantId(1);
 pub struct Place {
     pub directory: PathBuf,
     pub installation: Installation,
-    /// Let go last.
-    _lock: DirectoryLock,
+    /// Let go last. A place that is only looked at needs none.
+    _lock: Option<DirectoryLock>,
 }
 
 /// A place with its log and its store.
@@ -66,7 +66,7 @@ fn take_place(config: &Config, settings: &Settings) -> Result<Place, Failure> {
         refuse_other_shards(config, settings, &installation)?;
     }
     warn_if_open(config);
-    Ok(Place { directory, installation, _lock: lock })
+    Ok(Place { directory, installation, _lock: Some(lock) })
 }
 
 /// A ping taken by the old server once its monitors have moved would be judged by nobody.
@@ -101,12 +101,24 @@ pub async fn open_existing(config: &Config) -> Result<Existing, Failure> {
     let installation = Installation::open(&directory).map_err(Failure::failed)?;
     match DirectoryLock::take(&directory) {
         Ok(lock) => {
-            let opened = open_parts(config, Place { directory, installation, _lock: lock }).await?;
+            let opened = open_parts(config, Place { directory, installation, _lock: Some(lock) }).await?;
             Ok(Existing::Free(Box::new(opened)))
         }
         Err(held @ OpenError::Locked { .. }) => Ok(Existing::Held(held)),
         Err(error) => Err(data_dir_failure(&directory, &error)),
     }
+}
+
+/// Finds the place that `config` names to look at it, whether somebody works there or not.
+pub fn look_at(config: &Config) -> Result<Place, Failure> {
+    let directory = absolute(&config.data_dir)?;
+    let installation = match config.installation.as_os_str().is_empty() {
+        true => Installation::open(&directory).map_err(Failure::failed)?,
+        false => Installation::read(&config.installation_file())
+            .map_err(Failure::failed)?
+            .ok_or_else(|| no_installation(config))?,
+    };
+    Ok(Place { directory, installation, _lock: None })
 }
 
 async fn open_parts(config: &Config, place: Place) -> Result<Opened, Failure> {

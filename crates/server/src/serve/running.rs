@@ -33,6 +33,7 @@ pub struct Running {
     ingest: Option<Ingest>,
     canaries: Option<Task>,
     notifier: Option<Task>,
+    auditor: Option<Task>,
     grpc: Task,
     upkeep: Vec<Task>,
     evaluator: Option<Arc<Evaluator>>,
@@ -84,6 +85,10 @@ impl Running {
             true => Some(Arc::new(plan.evaluator(&background).await?)),
             false => None,
         };
+        let auditor = match plan.plays(Role::Auditor) {
+            true => Some(audit(&plan, &health, &background).await?),
+            false => None,
+        };
         let delivering = plan.plays(Role::Notifier).then_some(&notifier);
         watch(&health, &opened, ingest.as_ref(), evaluator.as_ref(), delivering);
         let (routes, reporter) = grpc::routes(&plan, ingest.as_ref(), evaluator.as_deref(), &notifier)?;
@@ -103,6 +108,7 @@ impl Running {
             canaries: ingest.clone().map(|ingest| Task::run("the canaries", |stop| ingest.run_canaries(stop))),
             ingest,
             notifier: plan.plays(Role::Notifier).then(|| Task::run("the notifier", |stop| notifier.run(stop))),
+            auditor,
             public_url,
             health,
             budget,
@@ -129,11 +135,13 @@ impl Running {
     /// Returns only if a stage ends by itself.
     pub async fn broken(&mut self) -> Failure {
         let (canaries, notifier) = (ended(self.canaries.as_mut()), ended(self.notifier.as_mut()));
+        let auditor = ended(self.auditor.as_mut());
         tokio::select! {
             failure = self.http.ended() => failure,
             failure = self.grpc.ended() => failure,
             failure = canaries => failure,
             failure = notifier => failure,
+            failure = auditor => failure,
         }
     }
 
@@ -149,6 +157,7 @@ impl Running {
         let Budget { delay, drain, attempts, calls, snapshot } = self.budget;
         self.health.stopping();
         self.ingest.iter().for_each(Ingest::leave);
+        stop(self.auditor, Duration::from_secs(1)).await;
         tokio::time::sleep(delay).await;
         // First, since what they prove ends here: a port that drains takes no new connection.
         stop(self.canaries, Duration::from_secs(1)).await;
@@ -168,6 +177,19 @@ impl Running {
         bounded("the log", Duration::from_secs(3), self.opened.log.shared().close()).await;
         tracing::info!("stopped");
     }
+}
+
+/// Starts the auditor. A process that does something else as well stays ready while the audit is interrupted: a second
+/// opinion must not take pings or alerts away.
+async fn audit(plan: &Plan<'_>, health: &Health, background: &Background) -> Result<Task, Failure> {
+    let auditor = plan.auditor();
+    let (asked, is_alone) = (auditor.clone(), plan.config.roles.len() == 1);
+    health.add(Box::new(move || match is_alone {
+        true => Lack { missing: asked.missing(), ..Lack::default() },
+        false => Lack { warnings: asked.missing(), ..Lack::default() },
+    }));
+    let started = background.run(async { Task::run("the auditor", |stop| auditor.run(stop)) }).await;
+    started.map_err(|error| Failure::failed(format_args!("the auditor: {error}")))
 }
 
 /// The public port: pings, and the few pages beside them.

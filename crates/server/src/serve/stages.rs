@@ -9,6 +9,7 @@ use crate::config::types::{Config, LogFormat, Role, SmtpSecurity};
 use crate::failure::Failure;
 use crate::installation;
 use api::ApiDeps;
+use auditor::audit::{Auditor, AuditorDeps, AuditorOptions};
 use domain::egress::EgressPolicy;
 use domain::engine::snapshot::Format;
 use domain::record::Params;
@@ -161,6 +162,18 @@ impl<'a> Plan<'a> {
             NotifierError::Setting { .. } => Failure::usage(error),
             NotifierError::TlsRoots(_) => Failure::failed(error),
         })
+    }
+
+    /// The second opinion on what is concluded. It works on the background's threads.
+    pub fn auditor(&self) -> Auditor {
+        let deps =
+            AuditorDeps { log: self.opened.log.shared(), store: self.store.clone(), clock: self.opened.clock.clone() };
+        let options = AuditorOptions {
+            behind: self.config.auditor.behind.duration(),
+            monitors: self.config.auditor.monitors as usize,
+            transitions_for: self.config.store.transitions_for.duration(),
+        };
+        Auditor::new(deps, options)
     }
 
     /// What the tenants' API stands on.

@@ -16,7 +16,7 @@ enum Kind {
 use Kind::{Counter, Gauge, Histogram, Labelled};
 
 /// Name, kind, help. Units stand in the names.
-const ALL: [(&str, Kind, &str); 69] = [
+const ALL: [(&str, Kind, &str); 73] = [
     ("ingest_requests_total", Labelled, "Requests to the ping routes, by door and answer"),
     ("ingest_ack_seconds", Histogram, "From giving a record to the log until it was durable"),
     ("ingest_inflight", Gauge, "Pings that wait for the log now"),
@@ -90,6 +90,10 @@ const ALL: [(&str, Kind, &str); 69] = [
     ("notifier_unsent_outcomes_total", Counter, "Outcomes whose evaluator was gone; the attempt is offered again"),
     ("store_rows_written_total", Labelled, "Rows the cluster's database has taken, by table"),
     ("store_bytes_written_total", Labelled, "Bytes of those rows, by table"),
+    ("auditor_checked_total", Counter, "Verdicts that an auditor held against what the log implies"),
+    ("auditor_mismatch_total", Counter, "Verdicts that are not what the log implies; any is a defect, or damage"),
+    ("auditor_lag_seconds", Gauge, "Age of the oldest record of a shard that was not judged again yet"),
+    ("auditor_unchecked_monitors", Gauge, "Monitors of a shard that are not compared: not known yet, or too many"),
     ("panics_total", Counter, "Threads that panicked; any is a defect"),
     ("process_resident_memory_bytes", Gauge, "Memory of the process that is in RAM"),
     ("process_open_fds", Gauge, "Open files and sockets"),

@@ -1,9 +1,12 @@
 //! Logs on stderr, traces to a collector when one is named, metrics for `/metrics`.
 
 mod describe;
+mod filter;
 pub mod metric;
 mod otlp;
 pub mod process;
+
+pub use filter::parse_filter;
 
 use crate::config::types::{LogFormat, Telemetry};
 use std::io::IsTerminal;
@@ -11,9 +14,6 @@ use tracing_subscriber::filter::{EnvFilter, LevelFilter};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, Registry};
-
-/// Other people's crates stay at info: below that they print requests, and with them ping tokens and API keys.
-const CAPPED: [&str; 9] = ["h2", "hyper", "hyper_util", "tower", "tonic", "axum", "reqwest", "rustls", "lettre"];
 
 /// Keeps telemetry going; [`Guard::finish`] sends what is left.
 #[must_use]
@@ -39,17 +39,6 @@ pub fn init_for_command() {
     let warnings = EnvFilter::default().add_directive(LevelFilter::WARN.into());
     // Fails only when a subscriber is there already, which then serves as well.
     let _installed = tracing_subscriber::registry().with(lines(LogFormat::Human)).with(warnings).try_init();
-}
-
-/// A filter as `RUST_LOG` writes it; other people's crates are held at info whatever it says.
-pub fn parse_filter(text: &str) -> Result<EnvFilter, String> {
-    let refusal =
-        |error: &dyn std::fmt::Display| format!("{error}; allowed: levels such as \"info\" or \"info,ingest=debug\"");
-    let filter = EnvFilter::builder().parse(text).map_err(|error| refusal(&error))?;
-    CAPPED.iter().try_fold(filter, |filter, target| {
-        let directive = format!("{target}=info").parse().map_err(|error| refusal(&error))?;
-        Ok(filter.add_directive(directive))
-    })
 }
 
 impl Guard {
@@ -81,26 +70,4 @@ fn log_panics() {
         metric::count_panic();
         tracing::error!(place, thread, text, "a thread panicked");
     }));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn filters_are_read_or_refused() {
-        for good in ["info", "debug", "warn,ingest=trace", "off"] {
-            assert!(parse_filter(good).is_ok(), "{good}");
-        }
-        for bad in ["a=loud", "=", "a=b=c"] {
-            assert!(parse_filter(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn other_peoples_crates_stay_at_info() {
-        let filter = parse_filter("trace,h2=trace").unwrap().to_string();
-        assert!(CAPPED.iter().all(|target| filter.contains(&format!("{target}=info"))), "{filter}");
-        assert!(!filter.contains("h2=trace"), "{filter}");
-    }
 }

@@ -1,6 +1,7 @@
 //! The real binary, started, looked at from outside and stopped.
 
 mod admin;
+mod auditing;
 mod config;
 mod harness;
 mod operator;

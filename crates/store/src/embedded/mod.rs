@@ -9,6 +9,8 @@ mod batch;
 mod connection;
 mod directory;
 mod expire;
+#[doc(hidden)]
+pub mod fuzzing;
 mod pack;
 mod page;
 mod readers;
@@ -20,7 +22,7 @@ mod writer;
 
 use crate::{Store, StoreError};
 use async_trait::async_trait;
-use connection::{FILE, broken, check_sqlite, open_writer};
+use connection::{FILE, broken, check_sqlite, open_reader, open_writer};
 use readers::Readers;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,6 +46,16 @@ impl EmbeddedStore {
         let mut connection = open_writer(&file)?;
         schema::migrate(&mut connection, &file.display().to_string())?;
         let readers = Readers::open(file.clone())?;
+        Ok(Arc::new(Self { writer: Writer::start(connection)?, readers, file }))
+    }
+
+    /// Opens the store in `directory` to look at it, while another process may go on writing it. Writes are refused.
+    pub fn open_to_read(directory: &Path) -> Result<Arc<Self>, StoreError> {
+        check_sqlite(rusqlite::version_number())?;
+        let file = directory.join(FILE);
+        let readers = Readers::open(file.clone())?;
+        let connection = open_reader(&file)?;
+        schema::check(&connection, &file.display().to_string())?;
         Ok(Arc::new(Self { writer: Writer::start(connection)?, readers, file }))
     }
 
@@ -73,5 +85,27 @@ impl Store for EmbeddedStore {
         self.writer.run(0, |_| Ok(())).await?;
         let one = |connection: &rusqlite::Connection| connection.query_row("select 1", (), |_| Ok(()));
         self.readers.run(move |connection| one(connection).map_err(broken)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Directory;
+    use crate::row::TenantRow;
+    use domain::ids::TenantId;
+
+    #[tokio::test]
+    async fn one_process_looks_while_another_writes() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(EmbeddedStore::open_to_read(directory.path()).is_err(), "there is none");
+        let writer = EmbeddedStore::open(directory.path()).unwrap();
+        let looker = EmbeddedStore::open_to_read(directory.path()).unwrap();
+        let row = |id| TenantRow { id: TenantId(id), name: "t".into(), ping_key_generation: 0, created_ms: 0 };
+        writer.put_tenant(row(7)).await.unwrap();
+        assert_eq!(looker.tenant(TenantId(7)).await.unwrap(), Some(row(7)));
+        assert!(looker.put_tenant(row(8)).await.is_err());
+        drop(looker);
+        writer.put_tenant(row(9)).await.unwrap();
     }
 }

@@ -14,6 +14,8 @@ mod dialect;
 mod directory;
 mod encode;
 mod feed;
+#[doc(hidden)]
+pub mod frozen;
 mod group;
 mod keys;
 mod lane;

@@ -97,11 +97,11 @@ impl ScyllaStore {
 }
 
 /// Version, node, since, address.
-fn owner_to_cell(owner: &ShardOwner) -> Vec<u8> {
+pub(super) fn owner_to_cell(owner: &ShardOwner) -> Vec<u8> {
     [&CELL_VERSION[..], &owner.node.to_be_bytes(), &owner.since_ms.to_be_bytes(), owner.address.as_bytes()].concat()
 }
 
-fn owner_from_cell(cell: &[u8]) -> Result<ShardOwner, StoreError> {
+pub(super) fn owner_from_cell(cell: &[u8]) -> Result<ShardOwner, StoreError> {
     let read = || {
         let (node, rest) = cell.strip_prefix(&CELL_VERSION)?.split_first_chunk()?;
         let (since, address) = rest.split_first_chunk()?;

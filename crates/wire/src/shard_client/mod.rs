@@ -110,6 +110,15 @@ impl ShardClient {
         }
     }
 
+    /// The hash of a shard's whole state, from its owner.
+    pub async fn digest(&self, shard: ShardId, timeout: Duration) -> Result<v1::ShardDigestResponse, Status> {
+        let until = Instant::now() + timeout;
+        let owner = self.owner(shard, until).await?;
+        let mut client = self.connections.to(&owner)?;
+        let request = v1::ShardDigestRequest { shard: shard.0.into() };
+        self.ask(shard, &owner, until, client.digest(request)).await
+    }
+
     async fn answer_of_owner(
         &self,
         shard: ShardId,

@@ -206,6 +206,10 @@ impl v1::shard_service_server::ShardService for Answers {
         let answer = shard.state.lock().answers.get(&request.offset).cloned();
         Ok(Response::new(v1::ShardAwaitResponse { answer: Some(answer.map_or(Word::Applied(v1::Empty {}), to_wire)) }))
     }
+
+    async fn digest(&self, _: Request<v1::ShardDigestRequest>) -> Result<Response<v1::ShardDigestResponse>, Status> {
+        Err(Status::unimplemented("not asked here"))
+    }
 }
 
 fn to_wire(answer: Answer) -> Word {

@@ -36,6 +36,10 @@ impl ShardService for Service {
             None => Err(Status::deadline_exceeded("not in time")),
         }
     }
+
+    async fn digest(&self, _: Request<v1::ShardDigestRequest>) -> Result<Response<v1::ShardDigestResponse>, Status> {
+        Err(Status::unimplemented("not asked here"))
+    }
 }
 
 /// Serves an engine on a port of its own, and a client that finds it.

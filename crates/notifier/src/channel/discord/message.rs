@@ -13,7 +13,7 @@ const TAIL_CHARS: usize = 700;
 const NO_PREVIEW: u32 = 4;
 
 /// The JSON of an incoming webhook. `allowed_mentions` without any: nothing in a name can call anybody.
-pub(super) fn body(message: &Message<'_>) -> String {
+pub(crate) fn body(message: &Message<'_>) -> String {
     json!({ "content": text(&words(message)), "allowed_mentions": { "parse": [] }, "flags": NO_PREVIEW }).to_string()
 }
 

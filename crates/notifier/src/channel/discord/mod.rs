@@ -1,6 +1,6 @@
 //! Discord's incoming webhooks. The URL is the secret.
 
-mod message;
+pub(crate) mod message;
 mod reply;
 
 use super::Sent;

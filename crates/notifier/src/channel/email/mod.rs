@@ -1,6 +1,6 @@
 //! E-mail, through the operator's relay.
 
-mod message;
+pub(crate) mod message;
 mod recipient;
 mod relay;
 mod reply;

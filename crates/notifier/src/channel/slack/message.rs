@@ -9,7 +9,7 @@ use serde_json::json;
 const MAX_STORY_CHARS: usize = 2_500;
 
 /// The JSON of an incoming webhook. Without `link_names`, a name that reads `@channel` calls nobody.
-pub(super) fn body(message: &Message<'_>) -> String {
+pub(crate) fn body(message: &Message<'_>) -> String {
     let words = words(message);
     json!({ "text": text(&words), "unfurl_links": false, "unfurl_media": false }).to_string()
 }

@@ -1,7 +1,7 @@
 //! Slack's incoming webhooks, and the servers that speak like them (Mattermost, Rocket.Chat). The URL is the
 //! secret.
 
-mod message;
+pub(crate) mod message;
 mod reply;
 
 use super::Sent;

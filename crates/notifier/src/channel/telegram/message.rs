@@ -11,7 +11,7 @@ const MAX_UNITS: usize = 4_096;
 const TAIL_UNITS: usize = 1_400;
 
 /// The JSON of one message. Every part is cut before it is escaped, so no entity and no tag is ever split.
-pub(super) fn body(chat: &str, message: &Message<'_>) -> String {
+pub(crate) fn body(chat: &str, message: &Message<'_>) -> String {
     json!({
         "chat_id": chat,
         "text": text(&words(message)),

@@ -1,7 +1,7 @@
 //! Telegram, through the Bot API. The token stands in the URL, so that no error and no log line may carry one.
 
 mod limit;
-mod message;
+pub(crate) mod message;
 mod reply;
 
 use super::Sent;

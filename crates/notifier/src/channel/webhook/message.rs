@@ -13,7 +13,7 @@ use wire::v1::WebhookSettings;
 
 /// Settings that give no request; the door of the API should have refused them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Unusable {
+pub(crate) enum Unusable {
     #[error("method: POST, PUT or GET")]
     Method,
     #[error(transparent)]
@@ -23,7 +23,7 @@ pub(super) enum Unusable {
 }
 
 /// The request of one attempt. Signed afresh: the id stays, the time does not.
-pub(super) fn request<'a>(settings: &'a WebhookSettings, message: &Message<'_>) -> Result<Outgoing<'a>, Unusable> {
+pub(crate) fn request<'a>(settings: &'a WebhookSettings, message: &Message<'_>) -> Result<Outgoing<'a>, Unusable> {
     let method = method(&settings.method)?;
     let body = if method == Method::GET { String::new() } else { body(settings, message) };
     let mut headers = content_type(settings, &method);

@@ -1,6 +1,6 @@
 //! Webhooks: JSON, signed by the rules of Standard Webhooks, or a body of the owner's own making.
 
-mod message;
+pub(crate) mod message;
 mod reply;
 mod sign;
 mod template;

@@ -4,13 +4,14 @@
 use crate::channel::Sent;
 use crate::channel::sent::status_words;
 use crate::egress::Reply;
+use domain::planted;
 use domain::time::UnixMs;
 use http::StatusCode;
 
 /// Reads the answer to an attempt.
 pub(super) fn read(reply: &Reply, now: UnixMs) -> Sent {
     match reply.status {
-        status if status.is_success() => Sent::delivered(),
+        status if planted!("any-status-is-a-yes", status.is_success(), true) => Sent::delivered(),
         StatusCode::GONE => Sent::gone(status_words(reply)),
         _ => Sent::retry_status(reply, now),
     }

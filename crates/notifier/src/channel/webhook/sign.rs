@@ -8,7 +8,7 @@ use sha2::Sha256;
 /// A secret that is not `whsec_` and base64 of 24 to 64 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the channel's secret is not whsec_ and base64 of 24 to 64 bytes")]
-pub(super) struct SecretError;
+pub(crate) struct SecretError;
 
 /// `v1,<base64>` over `id.timestamp.body`.
 pub(super) fn signature(secret: &str, id: &str, timestamp_secs: i64, body: &[u8]) -> Result<String, SecretError> {

@@ -258,7 +258,8 @@ impl Fleet {
             public_url: "https://pulse.example/".to_owned(),
         };
         let lookup_every = Duration::from_millis(50);
-        let parts = Parts { lookup: self.names.clone(), lookup_every, log: log_sink(Arc::default()), ..Parts::default() };
+        let parts =
+            Parts { lookup: self.names.clone(), lookup_every, log: log_sink(Arc::default()), ..Parts::default() };
         Notifier::with_parts(deps, options, parts)
     }
 

@@ -11,6 +11,15 @@ const STEPS: [&str; 1] = [include_str!("1.sql")];
 /// Marks the file as ours in its header: "QPst". So nobody's other database is taken for a store.
 const APPLICATION_ID: i64 = 0x5150_7374;
 
+/// Refuses a file that is not a store of today's format: who may only read cannot bring it there.
+pub(super) fn check(connection: &Connection, file: &str) -> Result<(), StoreError> {
+    let (version, known) = (pragma(connection, "user_version")?, STEPS.len() as i64);
+    if pragma(connection, "application_id")? != APPLICATION_ID || version != known {
+        return Err(StoreError::Broken(format!("{file} is not a store of format {known} (found {version})")));
+    }
+    Ok(())
+}
+
 /// Brings the file to today's format. Refuses a newer one, and one that is not a store.
 pub(super) fn migrate(connection: &mut Connection, file: &str) -> Result<(), StoreError> {
     let version = pragma(connection, "user_version")?;

@@ -19,6 +19,8 @@ const PERIOD_SECS: i64 = 2;
 const GRACE_SECS: i64 = 1;
 /// Between the last pings of two monitors: their deadlines lie as far apart.
 const APART: Duration = Duration::from_millis(40);
+/// Channels that are told in turn.
+const CHANNELS: u32 = 64;
 /// After the last deadline and W, until an alert counts as missing.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -29,13 +31,27 @@ pub async fn measure(site: &mut Site, sizes: &Sizes) -> Result<()> {
     notifier.until_ready().await?;
     let ingest = site.start_ready("ingest", 1).await?.remove(0);
     let receiver = Receiver::listen().await?;
-    site.office.webhook("bench", &receiver.url).await?;
-    let paths = site.office.monitors("silent", 0..sizes.silent, PERIOD_SECS, GRACE_SECS, &["bench"]).await?;
+    let paths = monitors(site, sizes, &receiver.url).await?;
     ping_each(ingest.http, &paths).await?;
     let heard = until("the alerts", PATIENCE, async || receiver.count() >= paths.len()).await;
     heard.with_context(|| format!("{} of {} alerts came", receiver.count(), paths.len()))?;
     say(&receiver.delays());
     stop_all([evaluators, vec![notifier, ingest]].into_iter().flatten().collect()).await
+}
+
+/// Each in turn tells another channel: more than ten alerts of one channel within ten seconds become a digest.
+async fn monitors(site: &Site, sizes: &Sizes, url: &str) -> Result<Vec<String>> {
+    let each = sizes.silent.div_ceil(CHANNELS);
+    let mut of_channel = Vec::new();
+    for number in 0..CHANNELS {
+        let channel = format!("bench-{number}");
+        site.office.webhook(&channel, url).await?;
+        let prefix = format!("silent-{number}");
+        of_channel.push(site.office.monitors(&prefix, 0..each, PERIOD_SECS, GRACE_SECS, &[&channel]).await?);
+    }
+    Ok((0..each as usize)
+        .flat_map(|place| of_channel.iter().filter_map(move |paths| paths.get(place).cloned()))
+        .collect())
 }
 
 async fn ping_each(target: std::net::SocketAddr, paths: &[String]) -> Result<()> {

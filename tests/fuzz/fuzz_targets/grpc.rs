@@ -1,0 +1,4 @@
+//! `quietpulse_fuzz::grpc` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| quietpulse_fuzz::grpc(data));
