@@ -57,9 +57,15 @@ fn meaning(name: &str, cell: &[u8]) -> Result<String, String> {
         TenantRow::TABLE => read::<TenantRow>(cell),
         ApiKeyRow::TABLE => read::<ApiKeyRow>(cell),
         ChannelRow::TABLE => ChannelRow::from_cell(cell).map(|row| channel_text(&row)).map_err(|e| e.to_string()),
-        "pack" => packs::unpack(cell).map(|pings| format!("{pings:#?}")).map_err(|e| e.to_string()),
+        "pack" => packs::unpack(cell).map(pack_text).map_err(|e| e.to_string()),
         other => panic!("the table {other} has no reader here"),
     }
+}
+
+/// Each ping by its offset.
+fn pack_text<E: Debug>(pings: Vec<Result<HistoryRow, E>>) -> String {
+    let by_offset = pings.into_iter().map(|ping| (ping.as_ref().map_or(u64::MAX, |row| row.offset), ping));
+    format!("{:#?}", by_offset.collect::<Vec<_>>())
 }
 
 fn read<R: Cell + Debug>(cell: &[u8]) -> Result<String, String> {

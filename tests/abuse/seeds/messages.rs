@@ -1,4 +1,5 @@
-//! Seeds of gRPC: one byte for the kind of message, and the message.
+//! Seeds of gRPC: one byte for the kind of message, and the message. Maps have one entry each, so that the bytes are the
+//! same whenever they are made.
 
 use super::Seed;
 use prost::Message;
@@ -25,7 +26,7 @@ fn pings() -> Vec<Named> {
     let rich = v1::PingRequest {
         kind: "255".into(),
         rid: "00000000-0000-0000-0000-000000000001".into(),
-        metrics: [("count".to_owned(), 3.0), ("nan".to_owned(), f64::NAN)].into(),
+        metrics: [("count".to_owned(), 3.0)].into(),
         duration_ms: Some(u64::MAX),
         body: vec![0xff; 300],
         msg: "all good".into(),
@@ -90,6 +91,7 @@ fn created() -> Vec<Named> {
         ("bad-create-bounds", 1, create(bounds)),
         ("bad-create-nanos", 1, create(nanos)),
         ("bad-create-name", 1, create(v1::Monitor { name: "a\u{202e}b\0".into(), ..monitor() })),
+        ("bad-create-assertion", 1, create(v1::Monitor { assertions: vec!["c\n> 1".into()], ..monitor() })),
         ("bad-create-tags", 1, create(v1::Monitor { tags: vec!["a b\"'".into(); 33], ..monitor() })),
     ]
 }
@@ -122,7 +124,7 @@ fn channels() -> Vec<Named> {
         Settings::Webhook(v1::WebhookSettings {
             url: url.into(),
             method: "PUT".into(),
-            headers: [("X-Key".to_owned(), "…".to_owned()), ("Accept".to_owned(), "text/plain".to_owned())].into(),
+            headers: [("X-Key".to_owned(), "…".to_owned())].into(),
             body_template: "{\"text\":\"$TEXT\"}".into(),
             secret: format!("whsec_{}=", "A".repeat(43)),
         })
@@ -170,6 +172,8 @@ fn tokens() -> Vec<Named> {
         ("bad-cursor", 6, b"AAAA:1".to_vec()),
         ("page", 7, page_token(b'm', 7, b"backup").into_bytes()),
         ("page-history", 7, page_token(b'h', 7, &[0, 1, 2, 3, 4, 5, 6, 7]).into_bytes()),
+        ("page-longest", 7, "A".repeat(294).into_bytes()),
+        ("bad-page-longer", 7, "A".repeat(295).into_bytes()),
         ("bad-page", 7, page_token(b'm', 8, b"backup").into_bytes()),
     ]
 }

@@ -78,6 +78,7 @@ fn drafts() -> Vec<(&'static str, Draft)> {
         ("digest", Draft { alerts: 3, name: evil, ..MISSED }),
         ("digest-large", Draft { alerts: 120, ..MISSED }),
         ("test", Draft { alerts: 0, name: "a\"\r\n{\u{1b}[2J", ..MISSED }),
+        ("test-old-controls", Draft { alerts: 0, name: "\u{7f}\u{9b}2J", ..MISSED }),
         ("empty", Draft { slug: "", name: "", tags: "", zone: "", flags: 0, ..MISSED }),
     ]
 }

@@ -34,6 +34,7 @@ pub fn assertions() -> Vec<Seed> {
         "c > 1e999",
         "duration < 99999999999999999w",
         "c\n> 1",
+        "a----<=                                                                                                              6",
     ];
     [numbered("sound", &sound), numbered("bad", &bad)].concat()
 }
@@ -199,6 +200,7 @@ pub fn configurations() -> Vec<Seed> {
         "x = 1979-05-27T07:32:00Z\n",
         "[smtp]\npassword = 12345678901\n",
         "a = 1\n---\nHTTP_LISTEN=\nLOG_SHARDS=many\nSMTP_PASSWORD=canary-canary\n",
+        "a = 1\n---\n\u{1b}[2J\u{202e}LISTEN=1\n",
         "a = 1\n---\nPORT=tcp://10.0.0.1:80\nSERVICE_HOST=x\nNO_SUCH=1\n",
         "[kafka]\nbrokers = [\"a:1\"]\nsasl = \"plain\"\nusername = \"u\"\n",
     ];

@@ -80,7 +80,7 @@ impl Engine {
     pub(super) fn next_reminder_ms(&self, slot: u32) -> Option<i64> {
         let every = i64::from(self.table.policy(slot).remind_every_secs?) * 1000;
         let incident = self.incidents.get(&slot).filter(|incident| !incident.acknowledged)?;
-        Some(incident.opened_ms + every * i64::from(incident.reminded + 1))
+        Some(incident.opened_ms.saturating_add(every.saturating_mul(i64::from(incident.reminded) + 1)))
     }
 
     /// Expects the next run after a finish at `at_ms`: one that came up to `early` before its slot counts

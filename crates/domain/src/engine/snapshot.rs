@@ -278,7 +278,11 @@ impl Extras {
     }
 
     pub(super) fn read(r: &mut Reader<'_>) -> Result<Self, CodecError> {
-        let metrics = r.list(|r| Ok(Metric { name: r.text()?, value: f64::from_bits(r.u64()?) }))?;
+        // The door lets finite numbers in only; nothing that is stored may hold another.
+        let metrics = r.list(|r| {
+            let (name, value) = (r.text()?, f64::from_bits(r.u64()?));
+            value.is_finite().then_some(Metric { name, value }).ok_or(CodecError::Value("metric"))
+        })?;
         Ok(Self { metrics, run: r.option(|r| r.id().map(RunId))? })
     }
 }

@@ -237,11 +237,13 @@ impl Engine {
         }
         let every = i64::from(self.table.policy(slot).remind_every_secs.unwrap_or(u32::MAX)) * 1000;
         let Some(incident) = self.incidents.get_mut(&slot) else { return };
-        let number = u32::try_from((now - incident.opened_ms) / every).unwrap_or(u32::MAX);
+        let number = u32::try_from(now.saturating_sub(incident.opened_ms) / every).unwrap_or(u32::MAX);
         incident.reminded = number;
         let reason = incident.reason;
-        let (cause, at_ms) =
-            (Cause::Reminder { incident: incident.id, number }, incident.opened_ms + every * i64::from(number));
+        let (cause, at_ms) = (
+            Cause::Reminder { incident: incident.id, number },
+            incident.opened_ms.saturating_add(every.saturating_mul(i64::from(number))),
+        );
         let mut transition = self.transition(slot, record, TransitionKind::Reminder, reason, cause, at_ms);
         transition.detail = format!("reminder {number}");
         self.conclude(slot, transition, effects);
