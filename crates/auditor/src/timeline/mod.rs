@@ -5,7 +5,7 @@
 //! - [`Event`], [`What`]: one thing that happened, and its words.
 //! - [`Hearing`]: who was heard in a stretch, and where nobody was.
 //! - [`When`]: instants in a monitor's own zone.
-//! - [`narrow`]: a log as it would be if only some monitors were in it.
+//! - [`mod@narrow`]: a log as it would be if only some monitors were in it.
 
 mod event;
 mod hearing;
