@@ -1,7 +1,7 @@
 //! What the facts held: a check of nothing finds nothing.
 
 use super::facts::Facts;
-use super::model::Opinion;
+use auditor::model::Opinion;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -28,7 +28,7 @@ impl Summary {
             *verdicts.entry(format!("{} {}", verdict.kind, verdict.reason)).or_default() += 1;
         }
         let pings = || facts.operations.iter().filter(|one| one.ping().is_some());
-        let blind = || opinions.iter().flat_map(|opinion| &opinion.blind);
+        let blind = || opinions.iter().flat_map(Opinion::blind).map(|(_, span)| span);
         Self {
             records: facts.entries().count(),
             acknowledged: pings().filter(|one| one.is_acknowledged()).count(),

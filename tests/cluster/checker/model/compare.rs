@@ -1,47 +1,71 @@
 //! What the log implies against what was concluded. Per monitor the first difference counts: what follows from it
 //! differs as well.
 
-use super::shard::{Implied, Opinion};
-use super::watch::Status;
-use crate::checker::facts::{Facts, Verdict, order};
+use super::record::record;
+use crate::checker::facts::{Command, Entry, Facts, Verdict, What, order};
 use crate::checker::violation::{Rule, Violation};
+use auditor::model::{Implied, Opinion};
+use domain::command::Status;
+use domain::ids::MonitorId;
+use domain::record::Params;
 use std::collections::BTreeMap;
 
 /// Every shard's opinion against its verdicts.
 pub fn check(facts: &Facts) -> (Vec<Violation>, Vec<Opinion>) {
-    let opinions: Vec<Opinion> = facts.log.iter().map(|entries| Opinion::of(entries)).collect();
+    let opinions: Vec<Opinion> = facts.log.iter().map(|entries| opinion(entries)).collect();
     let mut violations = Vec::new();
     for (shard, opinion) in opinions.iter().enumerate() {
+        let entries = &facts.log[shard];
         let shard = u16::try_from(shard).expect("few shards");
         // What was concluded after the cut is not implied by the log before it.
-        let end = facts.log[usize::from(shard)].last().map_or(0, |entry| entry.offset + 1);
+        let end = entries.last().map_or(0, |entry| entry.offset + 1);
         let found = facts.verdicts.iter().filter(|verdict| verdict.shard == shard && verdict.offset < end);
-        violations.extend(opinion.beyond.iter().map(|what| Violation::new(Rule::OtherVerdict, "", what.clone())));
+        violations.extend(beyond(entries).map(|what| Violation::new(Rule::OtherVerdict, "", what)));
         violations.extend(differences(shard, opinion, found));
     }
     (violations, opinions)
 }
 
+fn opinion(entries: &[Entry]) -> Opinion {
+    let mut opinion = Opinion::new(Params::EMBEDDED);
+    entries.iter().filter_map(record).for_each(|record| opinion.read(&record));
+    opinion
+}
+
+/// What a policy asks for that the facts do not tell of: nothing can be implied from it.
+fn beyond(entries: &[Entry]) -> impl Iterator<Item = String> {
+    let configs = entries.iter().filter_map(|entry| match &entry.what {
+        What::Command { action: Command::Create(config) | Command::Update { config, .. }, .. } => Some(config),
+        _ => None,
+    });
+    configs.flat_map(|config| config.beyond.iter().map(|what| format!("{}: {what}", config.slug)))
+}
+
 fn differences<'a>(shard: u16, opinion: &Opinion, found: impl Iterator<Item = &'a Verdict>) -> Vec<Violation> {
     let mut pairs: BTreeMap<u64, (Vec<&Implied>, Vec<&Verdict>)> = BTreeMap::new();
     for implied in &opinion.implied {
-        pairs.entry(implied.monitor).or_default().0.push(implied);
+        pairs.entry(implied.monitor.0).or_default().0.push(implied);
     }
     found.for_each(|verdict| pairs.entry(verdict.monitor).or_default().1.push(verdict));
-    let compared = pairs.into_values().filter_map(|(mut implied, mut found)| {
-        implied.sort_by_key(|one| order(one.offset, one.kind, one.reason, one.deadline_ms));
+    let compared = pairs.into_iter().filter_map(|(monitor, (mut implied, mut found))| {
+        implied.sort_by_key(|one| order(one.offset, one.kind.word(), one.reason.word(), one.deadline_ms));
         found.sort_by_key(|verdict| verdict.order());
-        first_difference(shard, opinion, &implied, &found)
+        first_difference(shard, opinion, MonitorId(monitor), &implied, &found)
     });
     compared.collect()
 }
 
-fn first_difference(shard: u16, opinion: &Opinion, implied: &[&Implied], found: &[&Verdict]) -> Option<Violation> {
+fn first_difference(
+    shard: u16,
+    opinion: &Opinion,
+    monitor: MonitorId,
+    implied: &[&Implied],
+    found: &[&Verdict],
+) -> Option<Violation> {
     let place = (0..implied.len().max(found.len()))
         .find(|place| !matches!((implied.get(*place), found.get(*place)), (Some(a), Some(b)) if agrees(a, b)))?;
     let (implied, found) = (implied.get(place).copied(), found.get(place).copied());
-    let slug = opinion.slugs.get(&implied.map_or_else(|| found.map_or(0, |f| f.monitor), |i| i.monitor));
-    let slug = slug.map_or("?", String::as_str);
+    let slug = opinion.slug(monitor);
     Some(match (implied, found) {
         (Some(implied), Some(found)) if is_same_event(implied, found) => {
             let words = format!("{} was concluded, and the log implies {}", said(found), meant(implied));
@@ -54,7 +78,7 @@ fn first_difference(shard: u16, opinion: &Opinion, implied: &[&Implied], found: 
             Violation::new(absent(implied), slug, words).at(shard, implied.offset)
         }
         (_, Some(found)) => {
-            let status = opinion.status_before(found.monitor, found.offset);
+            let status = opinion.status_before(monitor, found.offset);
             let instead = implied.map_or_else(|| "nothing more".to_owned(), meant);
             let words =
                 format!("{} was concluded of a monitor that was {status:?}; the log implies {instead}", said(found));
@@ -73,7 +97,7 @@ fn agree_on_deadline(implied: &Implied, found: &Verdict) -> bool {
 }
 
 fn is_same_event(implied: &Implied, found: &Verdict) -> bool {
-    implied.kind == found.kind && implied.reason == found.reason
+    implied.kind.word() == found.kind && implied.reason.word() == found.reason
 }
 
 /// Before its time it was not proved yet.
@@ -82,7 +106,7 @@ fn misplaced(implied: &Implied, found: &Verdict) -> Rule {
 }
 
 fn absent(implied: &Implied) -> Rule {
-    match (implied.kind, implied.reason) {
+    match (implied.kind.word(), implied.reason.word()) {
         ("monitor.down", _) => Rule::MissingAlert,
         ("monitor.unobserved", _) => Rule::BlindMiss,
         _ => Rule::OtherVerdict,

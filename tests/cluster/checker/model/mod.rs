@@ -1,17 +1,9 @@
-//! What a log implies, worked out from the rules in docs/architecture.md (section "Time") and nothing else: a second,
-//! naive opinion. Slow, simple, and without a line of the engine's.
+//! What the logs imply, by the second opinion of `crates/auditor`, against what was concluded.
 //!
-//! - `time`: the shard's clock (rules 1, 3 and 8).
-//! - `hearing`: when nobody could be heard (rule 4).
-//! - `watch`: one monitor, from record to record.
-//! - `shard`: all monitors of a shard, record by record.
-//! - `compare`: what the log implies against what was concluded.
+//! - `record`: the facts' entries as records of the log.
+//! - `compare`: where what was concluded parts from what the log implies, and which promise that breaks.
 
 mod compare;
-mod hearing;
-mod shard;
-mod time;
-mod watch;
+mod record;
 
 pub use compare::check;
-pub use shard::Opinion;
