@@ -57,12 +57,12 @@ impl fmt::Display for Broken {
 
 /// Every promise that was broken, the most basic first.
 pub fn check(facts: &Facts) -> Vec<Broken> {
-    let mut broken = Vec::new();
+    let (mut broken, replayed) = (Vec::new(), engine::replay(facts));
     broken.extend(truth::acked_is_in_the_log(facts));
     broken.extend(engine::shards_went_on(facts));
-    broken.extend(engine::one_log_one_state(facts));
+    broken.extend(engine::one_log_one_state(facts, &replayed));
     broken.extend(engine::owners_agree(facts));
-    broken.extend(engine::verdicts_are_implied(facts));
+    broken.extend(engine::verdicts_are_implied(facts, &replayed));
     broken.extend(truth::acked_is_not_missed(facts));
     broken.extend(deliveries::each_ends_once(facts));
     broken.extend(deliveries::nobody_gives_up_early(facts));

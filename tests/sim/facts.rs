@@ -7,7 +7,7 @@ use domain::delivery::Delivery;
 use domain::ids::{ShardId, TransitionId};
 use domain::record::Record;
 use domain::transition::Transition;
-use evaluator::replay;
+use evaluator::{Digest, replay};
 use std::collections::BTreeMap;
 
 /// All of it.
@@ -28,8 +28,8 @@ pub struct Facts {
     pub missing: Vec<String>,
     /// Deliveries that never ended.
     pub open: Vec<String>,
-    /// The hash of each shard's state as its snapshot and the log have it.
-    pub recovered: Vec<Result<[u8; 32], String>>,
+    /// Each shard's state as its snapshot and the log have it.
+    pub recovered: Vec<Result<Digest, String>>,
     /// A hash over everything that happened, in order.
     pub trace: [u8; 32],
 }
@@ -55,7 +55,7 @@ impl Facts {
             let end = records[usize::from(shard.0)].last().map_or(0, |record| record.offset + 1);
             let (log, store) = (shared.log.client("checker"), shared.store.client("checker"));
             let engine = replay(shard, log.as_ref(), store.as_ref(), end).await;
-            recovered.push(engine.map(|engine| state_hash(&engine)).map_err(|error| error.to_string()));
+            recovered.push(engine.map(|engine| Digest::of(&engine)).map_err(|error| error.to_string()));
         }
         let history = &shared.history;
         let transitions = shared.store.transitions().into_iter().map(|one| (one.id, one)).collect();
@@ -103,15 +103,4 @@ fn counts(conflict: &str, plan: &Plan) -> bool {
     let same_form = plan.formats.windows(2).all(|pair| pair[0] == pair[1]);
     let is_free = conflict.starts_with("history") || conflict.starts_with("snapshot_manifest");
     !is_free && (same_form || !conflict.starts_with("snapshot"))
-}
-
-/// The hash of an engine's whole state.
-pub fn state_hash(engine: &domain::engine::Engine) -> [u8; 32] {
-    use domain::engine::snapshot::Format;
-    let plan = engine.clone().plan_snapshot(None, Format::Checked);
-    let mut hasher = blake3::Hasher::new();
-    for (_, bytes) in &plan.written {
-        hasher.update(bytes);
-    }
-    *hasher.finalize().as_bytes()
 }

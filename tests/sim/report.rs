@@ -3,7 +3,9 @@
 use crate::check::Broken;
 use crate::facts::Facts;
 use crate::plan::Plan;
-use domain::record::{Body, Record};
+use crate::world::shard_of;
+use auditor::timeline::{Asked, When, timeline};
+use domain::record::Params;
 use domain::time::UnixMs;
 use std::fmt::Write;
 
@@ -33,7 +35,7 @@ pub fn report(plan: &Plan, facts: &Facts, broken: &[Broken]) -> String {
         let _ = writeln!(text, "  {at} for {} s: {:?}", fault.secs, fault.what);
     }
     if let Some(slug) = &first.slug {
-        let lines = timeline(facts, slug);
+        let lines = told(facts, slug);
         let from = lines.len().saturating_sub(LINES);
         for line in &lines[from..] {
             let _ = writeln!(text, "    {line}");
@@ -42,37 +44,20 @@ pub fn report(plan: &Plan, facts: &Facts, broken: &[Broken]) -> String {
     text
 }
 
-/// The records of one monitor and what was concluded from them.
-fn timeline(facts: &Facts, slug: &str) -> Vec<String> {
-    let Some(monitor) = facts.transitions.values().find(|one| one.identity.slug == slug).map(|one| one.monitor) else {
-        return Vec::new();
-    };
-    let shards = domain::ids::ShardCount::new(crate::plan::SHARDS).expect("shards");
-    let shard = usize::from(shards.shard_of(monitor).0);
-    let mut lines: Vec<(u64, String)> = Vec::new();
-    for record in &facts.records[shard] {
-        if let Some(words) = words(record, monitor) {
-            lines.push((record.offset, format!("{:>7} {} {words}", record.offset, UnixMs(record.append.0))));
-        }
-    }
+/// What the log says of one monitor, and what was concluded.
+fn told(facts: &Facts, slug: &str) -> Vec<String> {
+    let Some(known) = facts.transitions.values().find(|one| one.identity.slug == slug) else { return Vec::new() };
+    let (monitor, when) = (known.monitor, When::in_zone(&known.zone));
+    let lasts = facts.deliveries.iter().filter_map(|states| states.last());
+    let deliveries = lasts.filter(|one| one.monitor == monitor).map(|one| one.id).collect();
+    let asked = Asked { monitor, from: 0, end: u64::MAX, deliveries };
+    let events = timeline(&facts.records[shard_of(monitor)], asked, Params::EMBEDDED);
+    let mut lines: Vec<(u64, bool, String)> =
+        events.iter().map(|event| (event.offset, false, event.line(&when))).collect();
     for one in facts.transitions.values().filter(|one| one.monitor == monitor) {
-        let (kind, reason, at) = (one.kind, one.reason, UnixMs(one.occurred_ms));
-        lines.push((one.offset, format!("{:>7} => {kind} {reason} at {at} ({})", one.offset, one.id)));
+        let (kind, reason, at) = (one.kind, one.reason, when.at(one.occurred_ms));
+        lines.push((one.offset, true, format!("{:>7} => {kind} {reason} at {at} ({})", one.offset, one.id)));
     }
-    lines.sort_by_key(|(offset, line)| (*offset, line.contains("=>")));
-    lines.into_iter().map(|(_, line)| line).collect()
-}
-
-fn words(record: &Record, monitor: domain::ids::MonitorId) -> Option<String> {
-    match &record.body {
-        Body::Ping(ping) if ping.monitor == monitor => {
-            let late = record.append.0 - record.envelope.received.0;
-            Some(format!("{} (received {late} ms before)", ping.kind.word()))
-        }
-        Body::Command(command) if command.monitor == monitor => Some(format!("{:?}", command.action)),
-        Body::Boot => Some("an ingest starts".to_owned()),
-        Body::Deaf { from, to } => Some(format!("deaf from {from} to {to}")),
-        Body::Params(params) => Some(format!("{params:?}")),
-        _ => None,
-    }
+    lines.sort_by_key(|(offset, is_concluded, _)| (*offset, *is_concluded));
+    lines.into_iter().map(|(.., line)| line).collect()
 }

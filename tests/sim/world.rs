@@ -39,6 +39,11 @@ pub fn monitor_of(job: u64) -> MonitorId {
     MonitorId((job + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
+/// As a place in lists of shards.
+pub fn shard_of(monitor: MonitorId) -> usize {
+    ShardCount::new(SHARDS).expect("shards").shard_of(monitor).0.into()
+}
+
 pub fn slug_of(job: u64) -> String {
     format!("job-{job}")
 }

@@ -96,7 +96,7 @@ impl Judge {
 
     /// An id that a record is about to speak of.
     pub fn name(&mut self, incident: &Transition) {
-        self.opinion.name(incident.id, incident.monitor, incident.offset);
+        self.opinion.name(incident);
     }
 
     /// The incident that a record acknowledges: [`Self::name`] it before the record is read.

@@ -9,7 +9,7 @@ use domain::monitor::{MonitorConfig, Policy};
 use domain::ping::Ping;
 use domain::record::{Body, Params, Record};
 use domain::token::MAX_GENERATION;
-use domain::transition::{Reason, TransitionKind};
+use domain::transition::{Reason, Transition, TransitionKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Commands that are known to have been carried out, at least.
@@ -136,9 +136,10 @@ impl Opinion {
         self.hearing.forget(blind_before_ms);
     }
 
-    /// An id is given by whoever concludes, so that a later record can speak of it.
-    pub fn name(&mut self, id: TransitionId, monitor: MonitorId, opened: u64) {
-        self.incidents.insert(id, (monitor, opened));
+    /// An id is given by whoever concludes, so that a later record can speak of it. One that is named early says nothing:
+    /// an incident is known from the record that opens it.
+    pub fn name(&mut self, concluded: &Transition) {
+        self.incidents.insert(concluded.id, (concluded.monitor, concluded.offset));
     }
 
     /// A monitor's status just before a record.

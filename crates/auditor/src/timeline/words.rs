@@ -9,6 +9,11 @@ use domain::ping::PingKind;
 use domain::schedule::Schedule;
 
 impl Event {
+    /// One line, behind offset and time of the record.
+    pub fn line(&self, when: &When) -> String {
+        format!("{:>7} {} {}", self.offset, when.at(self.append_ms), self.words(when))
+    }
+
     /// One line, without offset and time of the record.
     pub fn words(&self, when: &When) -> String {
         match &self.what {

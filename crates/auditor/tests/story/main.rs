@@ -5,9 +5,9 @@
 //! `QP_SEEDS=n` asks for more logs, `QP_SEED=n` for one of them.
 
 mod draw;
-mod telling;
 
-use auditor::model::{Opinion, differences};
+use auditor::model::{Difference, Opinion, differences};
+use auditor::timeline::{Asked, When, timeline};
 use domain::engine::Engine;
 use domain::engine::effects::Effect;
 use domain::ids::ShardId;
@@ -16,6 +16,9 @@ use domain::transition::Transition;
 
 /// The engine keeps so many blind stretches apart; older ones it takes for one, which only puts verdicts off.
 const WINDOWS: usize = 500;
+
+/// Lines of a timeline at most.
+const LINES: usize = 40;
 
 fn transitions(log: &[Record]) -> Vec<Transition> {
     let mut engine = Engine::new(ShardId(0), Params::EMBEDDED);
@@ -35,12 +38,9 @@ fn check(seed: u64) -> Result<usize, String> {
     let log = draw::log(seed);
     let concluded = transitions(&log);
     let mut opinion = Opinion::new(Params::EMBEDDED);
+    concluded.iter().for_each(|one| opinion.name(one));
     let mut end = 0;
-    let mut named = concluded.iter().peekable();
     for record in &log {
-        while let Some(one) = named.next_if(|one| one.offset < record.offset) {
-            opinion.name(one.id, one.monitor, one.offset);
-        }
         opinion.read(record);
         end = record.offset + 1;
         if opinion.blind().count() > WINDOWS {
@@ -50,8 +50,16 @@ fn check(seed: u64) -> Result<usize, String> {
     let found = differences(&opinion, &concluded, 0, end);
     match found.iter().min_by_key(|one| one.offset) {
         None => Ok(concluded.len()),
-        Some(first) => Err(format!("QP_SEED={seed}: {first}\n{}", telling::told(&log, first))),
+        Some(first) => Err(format!("QP_SEED={seed}: {first}\n{}", told(&log, first))),
     }
+}
+
+/// The last of what concerns the monitor, up to where they part.
+fn told(log: &[Record], parted: &Difference) -> String {
+    let asked = Asked { monitor: parted.monitor, from: 0, end: parted.offset + 1, deliveries: vec![] };
+    let (events, utc) = (timeline(log, asked, Params::EMBEDDED), When::in_zone("UTC"));
+    let lines: Vec<String> = events.iter().rev().take(LINES).rev().map(|event| event.line(&utc)).collect();
+    lines.join("\n")
 }
 
 #[test]
