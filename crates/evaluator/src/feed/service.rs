@@ -139,7 +139,8 @@ impl Session {
             let assigned = self.hub.take(self.worker).await;
             let lease_ms = self.hub.lease().as_millis() as u32;
             match self.build(&assigned, lease_ms).await {
-                Ok(offer) => {
+                Ok(None) => self.room.add_permits(1),
+                Ok(Some(offer)) => {
                     let key = (assigned.delivery.id, assigned.attempt);
                     self.open.lock().insert(key, Instant::now() + self.hub.lease());
                     if self.offers.send(Ok(offer)).await.is_err() {
@@ -152,21 +153,26 @@ impl Session {
     }
 
     /// A store that does not answer, or does not show a row yet, is asked again: that alone must cost nobody an alert.
-    async fn build(&self, assigned: &Assigned, lease_ms: u32) -> Result<Offer, String> {
+    /// `None`: it did not answer for half the lease. The attempt is offered again when the lease is over, if it is still
+    /// to be made then.
+    async fn build(&self, assigned: &Assigned, lease_ms: u32) -> Result<Option<Offer>, String> {
         let end = Instant::now() + self.hub.lease() / 2;
         loop {
-            match build_offer(&self.deps, assigned.clone(), lease_ms).await {
-                Ok(offer) => return Ok(offer),
-                Err(Unbuilt::Unanswered(problem)) if planted!("busy-store-fails-offers", false, true) => {
+            let unbuilt = match build_offer(&self.deps, assigned.clone(), lease_ms).await {
+                Ok(offer) => return Ok(Some(offer)),
+                Err(unbuilt) => unbuilt,
+            };
+            match unbuilt {
+                Unbuilt::Unanswered(problem) if planted!("busy-store-fails-offers", false, true) => {
                     return Err(problem);
                 }
-                Err(Unbuilt::Unanswered(problem)) => {
-                    tracing::warn!(delivery = %assigned.delivery.id, problem, "an offer waits for the store");
+                Unbuilt::Unanswered(problem) if Instant::now() >= end => {
+                    tracing::warn!(delivery = %assigned.delivery.id, problem, "an offer is put off: the store is away");
+                    return Ok(None);
                 }
-                Err(Unbuilt::Gone(problem)) if Instant::now() >= end => return Err(problem),
-                Err(Unbuilt::Gone(_)) => {}
+                Unbuilt::Gone(problem) if Instant::now() >= end => return Err(problem),
+                Unbuilt::Unanswered(_) | Unbuilt::Gone(_) => tokio::time::sleep(BUILD_AGAIN).await,
             }
-            tokio::time::sleep(BUILD_AGAIN).await;
         }
     }
 

@@ -27,11 +27,14 @@ pub(crate) use dial::Tonic;
 pub use dial::{Dial, Offers, Outcomes};
 use discover::Discovery;
 use link::Link;
+use parking_lot::Mutex;
 use places::Places;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use roster::Roster;
 use shared::Shared;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use target::Target;
 use tokio::sync::mpsc;
@@ -121,23 +124,17 @@ impl Feed {
 
 /// Half to one and a half of a pause, so that notifiers do not come back in step. The same for the same name, pause
 /// after pause: what a notifier does follows from what it is told.
-struct Jitter(AtomicU64);
+struct Jitter(Mutex<StdRng>);
 
 impl Jitter {
     fn of(name: &str) -> Self {
-        // FNV-1a.
-        let hash = name
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        Self(AtomicU64::new(hash))
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        Self(Mutex::new(StdRng::seed_from_u64(hasher.finish())))
     }
 
     fn of_pause(&self, pause: Duration) -> Duration {
-        // A step of splitmix64.
-        let mut drawn = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
-        drawn = (drawn ^ (drawn >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        drawn = (drawn ^ (drawn >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        pause.mul_f64(0.5 + (drawn >> 11) as f64 / (1_u64 << 53) as f64)
+        pause.mul_f64(self.0.lock().random_range(0.5..1.5))
     }
 }
 
